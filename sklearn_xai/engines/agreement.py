@@ -1,0 +1,250 @@
+"""How far two sets of numbers agree, row by row: attributions with a model's answers, attributions with each other.
+
+Every function here takes arrays of shape (n_rows, ...), flattens what follows the first axis, computes in float64 without a loop
+over rows, and gives one finite number a row. What has no answer (a constant side of a correlation, an all-zero explanation) is
+0.0: an explanation that says nothing agrees with nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import rankdata
+
+__all__ = ["cosine", "sign_agreement", "spearman", "subset_faithfulness", "top_k_overlap"]
+
+
+def _as_rows(name: str, values) -> np.ndarray:
+    """Give `values` as a finite float64 array (n_rows, n_entries)."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim == 0:
+        raise ValueError(f"'{name}' must have one row per sample. Got a scalar; wrap a single row as [[...]].")
+    array = array.reshape(array.shape[0], -1) if array.shape[0] else array.reshape(0, int(np.prod(array.shape[1:])))
+    finite = np.isfinite(array).all(axis=1)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        raise ValueError(f"'{name}' must be finite. Got NaN or infinity in {np.sum(~finite)} rows, first in row {row}.")
+    return array
+
+
+def _as_pair(a, b) -> tuple[np.ndarray, np.ndarray]:
+    """Give two attribution arrays of one shape as rows."""
+    if np.shape(a) != np.shape(b):
+        raise ValueError(f"'a' and 'b' must explain the same rows and players. Got shapes {np.shape(a)} and {np.shape(b)}.")
+    return _as_rows("a", a), _as_rows("b", b)
+
+
+def _unit_scale(rows: np.ndarray) -> np.ndarray:
+    """Divide each row by its largest magnitude, so that no square or sum below can overflow or vanish."""
+    largest = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)
+    return rows / np.where(largest > 0, largest, 1.0)
+
+
+def _row_correlation(a: np.ndarray, b: np.ndarray, constant: np.ndarray) -> np.ndarray:
+    """Pearson correlation of each row of `a` with that row of `b`; 0.0 where `constant` or where a side does not vary."""
+    a = _unit_scale(a - a.mean(axis=1, keepdims=True))
+    b = _unit_scale(b - b.mean(axis=1, keepdims=True))
+    return np.where(constant, 0.0, _row_cosine(a, b))
+
+
+def _row_cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Cosine of each row of `a` with that row of `b`, both scaled to largest magnitude 1; 0.0 where either is zero."""
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    products = np.einsum("ij,ij->i", a, b)
+    return np.clip(products / np.where(norms > 0, norms, 1.0), -1.0, 1.0)
+
+
+def _spread(rows: np.ndarray) -> np.ndarray:
+    if rows.shape[1] == 0:
+        return np.zeros(rows.shape[0])
+    return rows.max(axis=1) - rows.min(axis=1)
+
+
+def _resolution(*arrays) -> float:
+    """Give the rounding step of the coarsest floating dtype among `arrays`."""
+    dtypes = [np.asarray(array).dtype for array in arrays]
+    steps = [np.finfo(dtype).eps for dtype in dtypes if np.issubdtype(dtype, np.floating)]
+    return float(max(steps, default=np.finfo(np.float64).eps))
+
+
+def subset_faithfulness(attributions, coalitions, values, full) -> np.ndarray:
+    """Do the attributions of a set of features add up to what the model loses without that set?
+
+    For each row, the Pearson correlation over the coalitions between the summed attributions of the removed players and the drop
+    of the explained output, `full - values`.
+
+    Parameters
+    ----------
+    attributions : array-like of shape (n_rows, n_players)
+        One attribution per player and row.
+    coalitions : array-like of bool of shape (n_coalitions, n_players)
+        True where a player is kept, False where it is removed.
+    values : array-like of shape (n_rows, n_coalitions)
+        The explained output of each row with only that coalition kept.
+    full : array-like of shape (n_rows,)
+        The explained output of each row with every player kept.
+
+    Returns
+    -------
+    correlation : ndarray of shape (n_rows,)
+        In [-1, 1]. 0.0 where the summed attributions or the drops do not vary beyond rounding (the inputs' own dtype decides what
+        rounding is), in particular for an all-zero explanation and for a model that is constant around the row.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not belong together or a number is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_xai.engines.agreement import subset_faithfulness
+    >>> kept = np.array([[True, False, False], [False, True, False], [False, False, True]])
+    >>> attributions = np.array([[1.0, 2.0, 4.0], [0.0, 0.0, 0.0]])
+    >>> full = attributions[:1].sum(axis=1).repeat(2)
+    >>> values = np.array([[1.0, 2.0, 4.0], [1.0, 2.0, 4.0]])
+    >>> subset_faithfulness(attributions, kept, values, full)
+    array([1., 0.])
+    """
+    rows, answers = _as_rows("attributions", attributions), _as_rows("values", values)
+    whole, kept = _as_rows("full", full), np.asarray(coalitions, dtype=bool)
+    n_rows, n_players = rows.shape
+    if kept.ndim != 2 or kept.shape[1] != n_players:
+        raise ValueError(f"'coalitions' must have shape (n_coalitions, {n_players}). Got shape {kept.shape}.")
+    if answers.shape != (n_rows, len(kept)):
+        raise ValueError(f"'values' must have shape ({n_rows}, {len(kept)}). Got shape {answers.shape}.")
+    if whole.shape != (n_rows, 1):
+        raise ValueError(f"'full' must have shape ({n_rows},). Got shape {np.shape(full)}.")
+
+    scaled = _unit_scale(np.hstack([whole, answers]))
+    drops = scaled[:, :1] - scaled[:, 1:]
+    players = _unit_scale(rows)
+    sums = players @ (~kept).T.astype(np.float64)
+    # A correlation of rounding errors is a number too, and can be a high one: what moves less than rounding does is constant.
+    silent = _spread(drops) <= 8 * _resolution(values, full)
+    flat = _spread(sums) <= 8 * _resolution(attributions) * np.abs(players).sum(axis=1)
+    return _row_correlation(sums, drops, silent | flat)
+
+
+def spearman(a, b) -> np.ndarray:
+    """Do two explanations put the players of a row in the same order, from most negative to most positive?
+
+    Parameters
+    ----------
+    a, b : array-like of shape (n_rows, n_players)
+        Signed attributions of the same rows. To compare orders of importance, pass absolute values.
+
+    Returns
+    -------
+    correlation : ndarray of shape (n_rows,)
+        Spearman's rank correlation, in [-1, 1]. Ties share their mean rank. 0.0 where either side gives every player the same
+        attribution, which includes an all-zero explanation and a single player.
+
+    Examples
+    --------
+    >>> from sklearn_xai.engines.agreement import spearman
+    >>> spearman([[1, 2, 3], [1, 2, 3], [0, 0, 0]], [[5, 6, 9], [3, 2, 1], [0, 0, 0]])
+    array([ 1., -1.,  0.])
+    """
+    a, b = _as_pair(a, b)
+    if a.size == 0:
+        return np.zeros(len(a))
+    return _row_correlation(rankdata(a, axis=1), rankdata(b, axis=1), np.zeros(len(a), dtype=bool))
+
+
+def _top_weights(rows: np.ndarray, k: int) -> np.ndarray:
+    """Give each player its share of the `k` top places: 1, 0, or an equal share of the places that a tie leaves."""
+    size = np.abs(rows)
+    last = np.partition(size, -k, axis=1)[:, [-k]]
+    above = size > last
+    tied = (size == last) & (last > 0)
+    places = k - above.sum(axis=1, keepdims=True)
+    return above + tied * places / np.maximum(tied.sum(axis=1, keepdims=True), 1)
+
+
+def top_k_overlap(a, b, k) -> np.ndarray:
+    """Do two explanations name the same players as the `k` most important ones?
+
+    Parameters
+    ----------
+    a, b : array-like of shape (n_rows, n_players)
+        Attributions of the same rows; players are ordered by absolute value.
+    k : int
+        How many players count as top; all of them when there are fewer than `k`.
+
+    Returns
+    -------
+    overlap : ndarray of shape (n_rows,)
+        In [0, 1]: the players in both top sets, divided by the size of the larger set. A player of attribution zero is in no top
+        set, so a row with fewer than `k` non-zero attributions has a smaller one, and an all-zero explanation overlaps with
+        nothing (0.0), itself included. Players tied for the last places share them equally, whatever their column, so that a
+        constant explanation overlaps with another only as far as chance does.
+
+    Raises
+    ------
+    ValueError
+        If `k` is not a positive integer.
+
+    Examples
+    --------
+    >>> from sklearn_xai.engines.agreement import top_k_overlap
+    >>> top_k_overlap([[9, -8, 1], [0, 0, 0]], [[-7, 1, 8], [0, 0, 0]], k=2)
+    array([0.5, 0. ])
+    """
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise ValueError(f"The 'k' parameter of top_k_overlap must be a positive integer. Got {k!r}.")
+    a, b = _as_pair(a, b)
+    if a.size == 0:
+        return np.zeros(len(a))
+    k = min(int(k), a.shape[1])
+    top_a, top_b = _top_weights(a, k), _top_weights(b, k)
+    larger = np.maximum(top_a.sum(axis=1), top_b.sum(axis=1))
+    return np.minimum(top_a, top_b).sum(axis=1) / np.where(larger > 0, larger, 1.0)
+
+
+def sign_agreement(a, b) -> np.ndarray:
+    """Do two explanations push the players of a row in the same direction?
+
+    Parameters
+    ----------
+    a, b : array-like of shape (n_rows, n_players)
+        Signed attributions of the same rows.
+
+    Returns
+    -------
+    agreement : ndarray of shape (n_rows,)
+        In [0, 1]: among the players to which at least one side gives a non-zero attribution, the share with the same sign on
+        both. Zero against non-zero is a disagreement. 0.0 where both sides are all zero.
+
+    Examples
+    --------
+    >>> from sklearn_xai.engines.agreement import sign_agreement
+    >>> sign_agreement([[1, -1, 0, 0], [0, 0, 0, 0]], [[2, 1, 0, 0], [0, 0, 0, 0]])
+    array([0.5, 0. ])
+    """
+    a, b = _as_pair(a, b)
+    spoken = (a != 0) | (b != 0)
+    same = spoken & (np.sign(a) == np.sign(b))
+    return same.sum(axis=1) / np.maximum(spoken.sum(axis=1), 1)
+
+
+def cosine(a, b) -> np.ndarray:
+    """Do two explanations of a row point the same way, large attributions counting most?
+
+    Parameters
+    ----------
+    a, b : array-like of shape (n_rows, n_players)
+        Signed attributions of the same rows.
+
+    Returns
+    -------
+    similarity : ndarray of shape (n_rows,)
+        The cosine of the angle between the two rows, in [-1, 1]. 0.0 where either is all zero.
+
+    Examples
+    --------
+    >>> from sklearn_xai.engines.agreement import cosine
+    >>> cosine([[1, 2], [1, 0], [0, 0]], [[2, 4], [0, 1], [1, 1]])
+    array([1., 0., 0.])
+    """
+    a, b = _as_pair(a, b)
+    return _row_cosine(_unit_scale(a), _unit_scale(b))
