@@ -1,8 +1,8 @@
 """How far two sets of numbers agree, row by row: attributions with a model's answers, attributions with each other.
 
-Every function here takes arrays of shape (n_rows, ...), flattens what follows the first axis, computes in float64 without a loop
-over rows, and gives one finite number a row. What has no answer (a constant side of a correlation, an all-zero explanation) is
-0.0: an explanation that says nothing agrees with nothing.
+Every function here takes arrays of shape (n_rows, ...), flattens what follows the first axis, computes in float64
+without a loop over rows, and gives one finite number a row. What has no answer (a constant side of a correlation, an
+all-zero explanation) is 0.0: an explanation that says nothing agrees with nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import rankdata
 
-__all__ = ["cosine", "sign_agreement", "spearman", "subset_faithfulness", "top_k_overlap"]
+from sklearn_xai._rng import own_random_state
+
+__all__ = ["cosine", "draw_subsets", "sign_agreement", "spearman", "subset_faithfulness", "top_k_overlap"]
 
 
 def _as_rows(name: str, values) -> np.ndarray:
@@ -29,7 +31,7 @@ def _as_rows(name: str, values) -> np.ndarray:
 def _as_pair(a, b) -> tuple[np.ndarray, np.ndarray]:
     """Give two attribution arrays of one shape as rows."""
     if np.shape(a) != np.shape(b):
-        raise ValueError(f"'a' and 'b' must explain the same rows and players. Got shapes {np.shape(a)} and {np.shape(b)}.")
+        raise ValueError(f"'a' and 'b' must have one shape. Got shapes {np.shape(a)} and {np.shape(b)}.")
     return _as_rows("a", a), _as_rows("b", b)
 
 
@@ -40,7 +42,7 @@ def _unit_scale(rows: np.ndarray) -> np.ndarray:
 
 
 def _row_correlation(a: np.ndarray, b: np.ndarray, constant: np.ndarray) -> np.ndarray:
-    """Pearson correlation of each row of `a` with that row of `b`; 0.0 where `constant` or where a side does not vary."""
+    """Pearson correlation of each row of `a` with that row of `b`; 0.0 where `constant` or a side does not vary."""
     a = _unit_scale(a - a.mean(axis=1, keepdims=True))
     b = _unit_scale(b - b.mean(axis=1, keepdims=True))
     return np.where(constant, 0.0, _row_cosine(a, b))
@@ -66,11 +68,59 @@ def _resolution(*arrays) -> float:
     return float(max(steps, default=np.finfo(np.float64).eps))
 
 
+def draw_subsets(n_players, n_subsets, *, subset_size=None, random_state=0) -> np.ndarray:
+    """Which players stay when random subsets of them are removed?
+
+    Parameters
+    ----------
+    n_players : int
+        Number of players.
+    n_subsets : int
+        Number of subsets to draw.
+    subset_size : int or None, default=None
+        Number of players in each subset. None draws each size from 1 to `n_players - 1`, all sizes equally likely.
+    random_state : int, RandomState instance or None, default=0
+        Seeds the draws; an instance is read and not advanced.
+
+    Returns
+    -------
+    coalitions : ndarray of bool of shape (n_subsets, n_players)
+        True where a player is kept, False where it belongs to the removed subset.
+
+    Raises
+    ------
+    ValueError
+        If `n_subsets` is not positive or `subset_size` is not between 1 and `n_players`.
+
+    Examples
+    --------
+    >>> from sklearn_xai.engines.agreement import draw_subsets
+    >>> draw_subsets(4, 3, subset_size=1).sum(axis=1)
+    array([3, 3, 3])
+    """
+    if not _is_count(n_subsets):
+        raise ValueError(f"'n_subsets' must be a positive integer. Got {n_subsets!r}.")
+    if subset_size is not None and not (_is_count(subset_size) and subset_size <= n_players):
+        raise ValueError(
+            f"'subset_size' must be None or an integer from 1 to the number of players, {n_players}. Got {subset_size!r}."
+        )
+    rng = own_random_state(random_state)
+    sizes = (
+        rng.randint(1, max(n_players, 2), size=n_subsets) if subset_size is None else np.full(n_subsets, subset_size)
+    )
+    places = rng.random_sample((n_subsets, n_players)).argsort(axis=1).argsort(axis=1)
+    return places >= sizes[:, None]
+
+
+def _is_count(value) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1
+
+
 def subset_faithfulness(attributions, coalitions, values, full) -> np.ndarray:
     """Do the attributions of a set of features add up to what the model loses without that set?
 
-    For each row, the Pearson correlation over the coalitions between the summed attributions of the removed players and the drop
-    of the explained output, `full - values`.
+    For each row, the Pearson correlation over the coalitions between the summed attributions of the removed players
+    and the drop of the explained output, `full - values`.
 
     Parameters
     ----------
@@ -86,8 +136,9 @@ def subset_faithfulness(attributions, coalitions, values, full) -> np.ndarray:
     Returns
     -------
     correlation : ndarray of shape (n_rows,)
-        In [-1, 1]. 0.0 where the summed attributions or the drops do not vary beyond rounding (the inputs' own dtype decides what
-        rounding is), in particular for an all-zero explanation and for a model that is constant around the row.
+        In [-1, 1]. 0.0 where the summed attributions or the drops do not vary beyond rounding (the inputs' own dtype
+        decides what rounding is), in particular for an all-zero explanation and for a model that is constant around
+        the row.
 
     Raises
     ------
@@ -119,14 +170,14 @@ def subset_faithfulness(attributions, coalitions, values, full) -> np.ndarray:
     drops = scaled[:, :1] - scaled[:, 1:]
     players = _unit_scale(rows)
     sums = players @ (~kept).T.astype(np.float64)
-    # A correlation of rounding errors is a number too, and can be a high one: what moves less than rounding does is constant.
+    # Rounding errors correlate too, and sometimes highly: what moves no more than rounding does is constant.
     silent = _spread(drops) <= 8 * _resolution(values, full)
     flat = _spread(sums) <= 8 * _resolution(attributions) * np.abs(players).sum(axis=1)
     return _row_correlation(sums, drops, silent | flat)
 
 
 def spearman(a, b) -> np.ndarray:
-    """Do two explanations put the players of a row in the same order, from most negative to most positive?
+    """Do two explanations order the players of a row alike, from most negative to most positive?
 
     Parameters
     ----------
@@ -136,8 +187,8 @@ def spearman(a, b) -> np.ndarray:
     Returns
     -------
     correlation : ndarray of shape (n_rows,)
-        Spearman's rank correlation, in [-1, 1]. Ties share their mean rank. 0.0 where either side gives every player the same
-        attribution, which includes an all-zero explanation and a single player.
+        Spearman's rank correlation, in [-1, 1]. Ties share their mean rank. 0.0 where either side gives every player
+        the same attribution, which includes an all-zero explanation and a single player.
 
     Examples
     --------
@@ -174,10 +225,10 @@ def top_k_overlap(a, b, k) -> np.ndarray:
     Returns
     -------
     overlap : ndarray of shape (n_rows,)
-        In [0, 1]: the players in both top sets, divided by the size of the larger set. A player of attribution zero is in no top
-        set, so a row with fewer than `k` non-zero attributions has a smaller one, and an all-zero explanation overlaps with
-        nothing (0.0), itself included. Players tied for the last places share them equally, whatever their column, so that a
-        constant explanation overlaps with another only as far as chance does.
+        In [0, 1]: the players in both top sets, divided by the size of the larger set. A player of attribution zero is
+        in no top set, so a row with fewer than `k` non-zero attributions has a smaller one, and an all-zero explanation
+        overlaps with nothing (0.0), itself included. Players tied for the last places share them equally, whatever
+        their column, so that a constant explanation overlaps with another only as far as chance does.
 
     Raises
     ------
@@ -190,7 +241,7 @@ def top_k_overlap(a, b, k) -> np.ndarray:
     >>> top_k_overlap([[9, -8, 1], [0, 0, 0]], [[-7, 1, 8], [0, 0, 0]], k=2)
     array([0.5, 0. ])
     """
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+    if not _is_count(k):
         raise ValueError(f"The 'k' parameter of top_k_overlap must be a positive integer. Got {k!r}.")
     a, b = _as_pair(a, b)
     if a.size == 0:
@@ -212,8 +263,8 @@ def sign_agreement(a, b) -> np.ndarray:
     Returns
     -------
     agreement : ndarray of shape (n_rows,)
-        In [0, 1]: among the players to which at least one side gives a non-zero attribution, the share with the same sign on
-        both. Zero against non-zero is a disagreement. 0.0 where both sides are all zero.
+        In [0, 1]: among the players to which at least one side gives a non-zero attribution, the share with the same
+        sign on both. Zero against non-zero is a disagreement. 0.0 where both sides are all zero.
 
     Examples
     --------
