@@ -102,14 +102,13 @@ def draw_subsets(n_players, n_subsets, *, subset_size=None, random_state=0) -> n
         raise ValueError(f"'n_subsets' must be a positive integer. Got {n_subsets!r}.")
     if subset_size is not None and not (_is_count(subset_size) and subset_size <= n_players):
         raise ValueError(
-            f"'subset_size' must be None or an integer from 1 to the number of players, {n_players}. Got {subset_size!r}."
+            f"'subset_size' must be None or from 1 to {n_players}, the number of players. Got {subset_size!r}."
         )
     rng = own_random_state(random_state)
-    sizes = (
-        rng.randint(1, max(n_players, 2), size=n_subsets) if subset_size is None else np.full(n_subsets, subset_size)
-    )
+    if subset_size is None:
+        subset_size = rng.randint(1, max(n_players, 2), size=(n_subsets, 1))
     places = rng.random_sample((n_subsets, n_players)).argsort(axis=1).argsort(axis=1)
-    return places >= sizes[:, None]
+    return places >= subset_size
 
 
 def _is_count(value) -> bool:

@@ -1,0 +1,68 @@
+"""Completeness: does an explanation account for the whole output?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def completeness_gap(explainer, X, *, explanation=None, relative=False, per_row=False):
+    """How much of the explained output do the attributions leave unexplained?
+
+    For each row, `|f(x) - base value - sum of the attributions|`, in float64.
+
+    Parameters
+    ----------
+    explainer : fitted explainer
+        Any explainer: one whose attributions are not meant to add up simply has a large gap.
+    X : array-like or DataFrame of shape (n_samples, n_features)
+        Rows to explain.
+    explanation : shap.Explanation or None, default=None
+        What `explainer.explain(X)` gave, where it is at hand; None calls it.
+    relative : bool, default=False
+        Whether to divide by `|f(x) - base value|`. The divisor is never below 1e-6 of the larger of the two, the
+        rounding of a float32 network; where both are exactly zero the gap is left as it is.
+    per_row : bool, default=False
+        Whether to give one number per row instead of their mean.
+
+    Returns
+    -------
+    gap : float, or ndarray of shape (n_samples,) if `per_row`
+        Non-negative and finite, in the units of the explained output, or a fraction of the difference if `relative`.
+        With `target="all"`, the mean over the outputs. An all-zero explanation leaves everything, `|f(x) - base|` (1.0
+        if relative); one of a constant model has gap 0.0. Ties need no rule.
+
+    Raises
+    ------
+    ValueError
+        If an attribution, a base value or an output is not finite.
+
+    See Also
+    --------
+    faithfulness_correlation : Do the attributions say how the output moves?
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_xai import IntegratedGradientsExplainer
+    >>> from sklearn_xai.metrics import completeness_gap
+    >>> X = torch.eye(4).numpy()
+    >>> explainer = IntegratedGradientsExplainer(torch.nn.Linear(4, 1)).fit(X)
+    >>> completeness_gap(explainer, X) < 1e-5
+    True
+    """
+    if explanation is None:
+        explanation = explainer.explain(X)
+    full = np.asarray(explainer.explained_output(X), dtype=np.float64)
+    base = np.broadcast_to(np.asarray(explanation.base_values, dtype=np.float64), full.shape)
+    # Everything between the row and, where there is one, the output axis is a player: columns, or pixels and channels.
+    values = np.asarray(explanation.values, dtype=np.float64)
+    values = values.reshape(len(values), -1, *full.shape[1:])
+    gap = np.abs(full - base - values.sum(axis=1))
+    if not np.isfinite(gap).all():
+        row = int(np.argmin(np.isfinite(gap.reshape(len(gap), -1)).all(axis=1)))
+        raise ValueError(f"completeness_gap needs finite numbers. {type(explainer).__name__} gave others in row {row}.")
+    if relative:
+        divisor = np.maximum(np.abs(full - base), 1e-6 * np.maximum(np.abs(full), np.abs(base)))
+        gap = gap / np.where(divisor > 0, divisor, 1.0)
+    gap = gap.reshape(len(gap), -1).mean(axis=1)
+    return gap if per_row else float(gap.mean())

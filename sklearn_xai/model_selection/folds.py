@@ -1,0 +1,205 @@
+"""The attributions of the same rows by an explainer fitted on each fold."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import os
+from contextlib import contextmanager
+
+import numpy as np
+from joblib import effective_n_jobs
+from sklearn.base import clone, is_classifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import check_cv
+from sklearn.pipeline import Pipeline
+from sklearn.utils.parallel import Parallel, delayed
+from threadpoolctl import threadpool_limits
+
+from sklearn_xai._progress import track
+from sklearn_xai.models.network import is_module
+
+
+def cross_val_attributions(
+    explainer, X, y=None, *, cv=None, X_eval=None, fit_params=None, n_jobs=None, verbose=0
+) -> np.ndarray:
+    """How would the same rows be explained, had the data been a little different?
+
+    A clone of the explainer is fitted on the training part of each fold, and all of them explain the same rows.
+
+    Parameters
+    ----------
+    explainer : explainer, or Pipeline whose last step is one
+        Never changed. With `y`, a clone of its estimator is trained in each fold. Without `y`, its fitted estimator is
+        explained as it stands in all folds, which then differ in the background only; so are a FrozenEstimator and a
+        torch module, with or without `y`.
+    X : array-like or DataFrame of shape (n_samples, n_features)
+        The rows that the folds share out.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs) or None, default=None
+        The targets to train on.
+    cv : int, cross-validation generator, iterable or None, default=None
+        As in :func:`sklearn.model_selection.cross_validate`: None is 5 folds, stratified for a classifier.
+    X_eval : array-like or DataFrame of shape (n_eval, n_features) or None, default=None
+        The rows to explain. None takes all rows of `X`, of which each explainer has seen those of its training part.
+    fit_params : dict or None, default=None
+        Handed to `fit`; what has one entry per row of `X` is shared out like `X`.
+    n_jobs : int or None, default=None
+        Number of folds at the same time. Worker processes share the cores between them.
+    verbose : int or bool, default=0
+        Whether to show progress.
+
+    Returns
+    -------
+    attributions : ndarray of shape (n_splits, n_eval, n_players)
+        In the order of the folds. Images keep their shape after `n_eval`.
+
+    Raises
+    ------
+    TypeError
+        If `explainer` is a class, or no explainer.
+    ValueError
+        If `X_eval` has no rows, or the folds give attributions of different shapes.
+
+    See Also
+    --------
+    explanation_stability : How much do these attributions agree?
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> from sklearn_xai import InputXGradientExplainer
+    >>> from sklearn_xai.model_selection import cross_val_attributions
+    >>> X = np.random.RandomState(0).randn(20, 3).astype("float32")
+    >>> cross_val_attributions(InputXGradientExplainer(torch.nn.Linear(3, 1)), X, cv=4, X_eval=X[:5]).shape
+    (4, 5, 3)
+    """
+    return attributions_and_names(explainer, X, y, cv, X_eval, fit_params, n_jobs, verbose)[0]
+
+
+def attributions_and_names(explainer, X, y, cv, X_eval, fit_params=None, n_jobs=None, verbose=0):
+    """Do the work of `cross_val_attributions`; give the players' names as well."""
+    check_explainer(explainer, "cross_val_attributions")
+    X_eval = rows_to_explain(X, X_eval, "cross_val_attributions")
+    splits = fold_indices(last_step(explainer).estimator, X, y, cv)
+    fresh = clone(explainer) if y is not None else clone(explaining(explainer, FrozenEstimator))
+    cores_each = max(1, (os.cpu_count() or 1) // effective_n_jobs(n_jobs))
+    work = (
+        delayed(_explain_fold)(fresh, X, y, train, X_eval, fit_params or {}, os.getpid(), cores_each)
+        for train, _ in splits
+    )
+    done = Parallel(n_jobs=n_jobs, return_as="generator")(work)
+    folds = list(track(done, "Explaining folds", total=len(splits), verbose=verbose))
+    shapes = {attributions.shape for attributions, _ in folds}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"cross_val_attributions needs the same players in each fold. {type(explainer).__name__} gave the shapes "
+            f"{sorted(shapes)}: a fold may lack a class or a category; set 'target' to one class, or stratify 'cv'."
+        )
+    return np.stack([attributions for attributions, _ in folds]), folds[0][1]
+
+
+def _explain_fold(explainer, X, y, train, X_eval, fit_params, parent, cores):
+    explainer = clone(explainer)
+    fit_params = {name: _share(value, train, n_rows(X)) for name, value in fit_params.items()}
+    with _threads(cores if os.getpid() != parent else None):
+        explainer.fit(take_rows(X, train), None if y is None else take_rows(y, train), **fit_params)
+        attributions = np.asarray(explainer.transform(X_eval))
+    return finite(attributions, type(explainer).__name__), player_names(explainer, attributions)
+
+
+@contextmanager
+def _threads(limit):
+    """Hold torch and BLAS to `limit` threads; None leaves them alone, as the caller's own process must be."""
+    if limit is None:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(limit)
+    try:
+        with threadpool_limits(limit):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def last_step(explainer):
+    """Give the explainer at the end of a Pipeline, or `explainer` itself."""
+    while isinstance(explainer, Pipeline):
+        explainer = explainer.steps[-1][1]
+    return explainer
+
+
+def explaining(explainer, wrap):
+    """Give a copy of `explainer` whose estimator is `wrap(estimator)`; a FrozenEstimator or torch module stays."""
+    if isinstance(explainer, Pipeline):
+        *steps, (name, last) = explainer.steps
+        return copy.copy(explainer).set_params(steps=[*steps, (name, explaining(last, wrap))])
+    if is_as_it_stands(explainer.estimator):
+        return explainer
+    return copy.copy(explainer).set_params(estimator=wrap(explainer.estimator))
+
+
+def is_as_it_stands(estimator) -> bool:
+    """Say whether an estimator is explained without training, `y` or not."""
+    return isinstance(estimator, FrozenEstimator) or is_module(estimator)
+
+
+def fold_indices(estimator, X, y, cv):
+    """Share out the rows of `X`, stratified by `y` when `estimator` is a classifier."""
+    classifier = not is_module(estimator) and is_classifier(estimator)
+    return list(check_cv(cv, y, classifier=classifier).split(X, y))
+
+
+def check_explainer(explainer, caller, parameter="explainer"):
+    """Raise TypeError unless `explainer` is an instance of an explainer, or a Pipeline that ends in one."""
+    if inspect.isclass(explainer):
+        raise TypeError(
+            f"The '{parameter}' parameter of {caller} must be an explainer. Got the class {explainer.__name__}: make "
+            f"one, {explainer.__name__}(estimator)."
+        )
+    if not all(hasattr(last_step(explainer), name) for name in ("estimator", "fit", "transform", "explain")):
+        raise TypeError(
+            f"The '{parameter}' parameter of {caller} must be an explainer, or a Pipeline whose last step is one. Got "
+            f"{type(explainer).__name__}."
+        )
+
+
+def rows_to_explain(X, X_eval, caller):
+    """Give the rows to explain: `X_eval`, or all of `X`; there must be one."""
+    X_eval = X if X_eval is None else X_eval
+    if n_rows(X_eval) == 0:
+        raise ValueError(f"The 'X_eval' parameter of {caller} must have at least one row to explain. Got none.")
+    return X_eval
+
+
+def n_rows(X) -> int:
+    """Count the rows of an array, DataFrame, sparse matrix or list."""
+    return X.shape[0] if hasattr(X, "shape") else len(X)
+
+
+def take_rows(X, indices):
+    """Select rows by position from an array, DataFrame, Series or list."""
+    if hasattr(X, "iloc"):
+        return X.iloc[indices]
+    return X[indices] if hasattr(X, "shape") else [X[i] for i in indices]
+
+
+def _share(value, indices, n_samples):
+    per_row = hasattr(value, "__len__") and not isinstance(value, str | dict) and np.ndim(value) > 0
+    return take_rows(value, indices) if per_row and n_rows(value) == n_samples else value
+
+
+def finite(attributions, name):
+    """Raise ValueError, naming the explainer, if an attribution is NaN or infinite."""
+    if not np.isfinite(attributions).all():
+        raise ValueError(f"{name} gave {np.sum(~np.isfinite(attributions))} attributions that are NaN or infinite.")
+    return attributions
+
+
+def player_names(explainer, attributions) -> list[str]:
+    """Name the players of a fitted explainer, by number where it cannot."""
+    names = [str(name) for name in last_step(explainer).get_feature_names_out()]
+    n_players = attributions[0].size
+    return names if len(names) == n_players else [f"x{i}" for i in range(n_players)]
