@@ -20,11 +20,12 @@ def faithfulness_correlation(
     Parameters
     ----------
     explainer : fitted explainer
-        Its `target` must be a single one, not `"all"`.
+        With `target="all"`, each output is judged by itself and the mean over the outputs is given.
     X : array-like or DataFrame of shape (n_samples, n_features)
         Rows to explain.
     attributions : array-like of shape (n_samples, n_players) or None, default=None
-        The explanation to judge, in the units of the explained output. None takes `explainer.transform(X)`.
+        The explanation to judge, in the units of the explained output, as `transform(X)` or `explain(X).values` give
+        it. None takes `explainer.transform(X)`.
     n_subsets : int, default=100
         Number of subsets.
     subset_size : int or None, default=None
@@ -44,8 +45,7 @@ def faithfulness_correlation(
     Raises
     ------
     ValueError
-        If the explainer explains several outputs at once, the shapes do not belong together, a number is not finite,
-        or `n_subsets` or `subset_size` is out of range.
+        If the shapes do not belong together, a number is not finite, or `n_subsets` or `subset_size` is out of range.
 
     References
     ----------
@@ -67,16 +67,22 @@ def faithfulness_correlation(
     True
     """
     full = np.asarray(explainer.explained_output(X))
-    if full.ndim != 1:
-        raise ValueError(
-            f"faithfulness_correlation needs one explained output per row. {type(explainer).__name__} gives "
-            f"{full.shape[1]} (target={getattr(explainer, 'target', None)!r}): set 'target' to one class or output."
-        )
-    if attributions is None:
-        attributions = explainer.transform(X)
-    attributions = np.asarray(attributions)
-    attributions = attributions.reshape(len(attributions), -1)
-    coalitions = draw_subsets(attributions.shape[1], n_subsets, subset_size=subset_size, random_state=random_state)
-    values = explainer.coalition_values(X, coalitions)
-    correlation = subset_faithfulness(attributions, coalitions, values, full)
+    attributions = np.asarray(explainer.transform(X) if attributions is None else attributions)
+    by_output = _by_output(attributions, None if full.ndim == 1 else full.shape[1])
+    n_players = by_output[0].shape[1]
+    coalitions = draw_subsets(n_players, n_subsets, subset_size=subset_size, random_state=random_state)
+    values = np.asarray(explainer.coalition_values(X, coalitions))
+    full, values = full.reshape(len(full), -1), values.reshape(*values.shape[:2], -1)
+    parts = [subset_faithfulness(a, coalitions, values[..., k], full[:, k]) for k, a in enumerate(by_output)]
+    correlation = np.mean(parts, axis=0)
     return correlation if per_row else float(correlation.mean())
+
+
+def _by_output(attributions, n_outputs) -> list[np.ndarray]:
+    """Give the attributions of each output, (n_samples, n_players), whether they come as blocks or on a last axis."""
+    rows = len(attributions)
+    if n_outputs is None:
+        return [attributions.reshape(rows, -1)]
+    if attributions.ndim == 2:
+        return list(attributions.reshape(rows, n_outputs, -1).transpose(1, 0, 2))
+    return [attributions[..., k].reshape(rows, -1) for k in range(n_outputs)]

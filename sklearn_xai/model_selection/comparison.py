@@ -10,23 +10,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
 
 from sklearn_xai._progress import track
 from sklearn_xai.engines.agreement import spearman
 from sklearn_xai.metrics import completeness_gap, faithfulness_correlation
-from sklearn_xai.metrics.scorer import METRICS
-from sklearn_xai.model_selection.folds import (
-    check_explainer,
+from sklearn_xai.model_selection.folds import fold_indices, is_as_it_stands
+from sklearn_xai.model_selection.inputs import (
+    check_explainers,
+    extra_metrics,
     finite,
-    fold_indices,
-    is_as_it_stands,
     n_rows,
-    player_names,
+    reference_name,
     rows_to_explain,
     take_rows,
 )
 from sklearn_xai.model_selection.stability import stability_from_attributions
+from sklearn_xai.models import train_clone
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +90,7 @@ def compare_explainers(
         - `agreement`: mean over folds and rows of the Spearman correlation with the reference, which must explain the
           same players;
         - `fit_seconds`: the explainer's own fit, without training, mean over folds;
-        - `transform_seconds`: `transform` of all evaluation rows, mean over folds;
+        - `transform_seconds`: attributions of all evaluation rows (as `explain` gives them), mean over folds;
         - `rows_per_second`: the evaluation rows divided by that;
         - one per entry of `metrics`, mean over folds.
 
@@ -123,10 +122,12 @@ def compare_explainers(
     >>> bool(table.loc["gradient", "faithfulness"] > table.loc["chance", "faithfulness"])
     True
     """
-    _check_explainers(explainers)
+    import shap  # noqa: F401 (here and not within the first explainer's seconds)
+
+    check_explainers(explainers)
     X_eval = rows_to_explain(X, X_eval, "compare_explainers")
-    reference = _reference_name(explainers, reference)
-    extra = _extra_metrics(metrics)
+    reference = reference_name(explainers, reference)
+    extra = extra_metrics(metrics)
     splits = fold_indices(next(iter(explainers.values())).estimator, X, y, cv)
     if len(splits) < 2:
         raise ValueError(
@@ -170,8 +171,6 @@ class _Trainer:
         random_state = getattr(explainer, "random_state", None)
         key = (id(estimator), random_state if isinstance(random_state, int) else id(random_state))
         if key not in self._trained:
-            from sklearn_xai.models import train_clone
-
             start = perf_counter()
             self._trained[key] = FrozenEstimator(train_clone(estimator, X, y, random_state=random_state))
             self.seconds += perf_counter() - start
@@ -192,18 +191,26 @@ def _measure(explainer, X, y, X_eval, extra, random_state, name) -> dict:
     start = perf_counter()
     explainer.fit(X, y)
     fitted = perf_counter()
-    attributions = np.asarray(explainer.transform(X_eval))
-    transformed = perf_counter()
-    finite(attributions, f"Explainer {name!r} of compare_explainers")
+    explanation = explainer.explain(X_eval)
+    explained = perf_counter()
+    values = finite(np.asarray(explanation.values), f"Explainer {name!r} of compare_explainers")
+    n_outputs = np.shape(explanation.base_values)[1:]
+    players = values.reshape(len(values), -1, *n_outputs)
     return {
-        "attributions": attributions.reshape(len(attributions), -1),
-        "feature_names": player_names(explainer, attributions),
+        "attributions": values.reshape(len(values), -1),
+        "importances": np.abs(players).mean(axis=(0, 2) if n_outputs else 0),
+        "feature_names": _names(explanation, players.shape[1]),
         "fit_seconds": fitted - start,
-        "transform_seconds": transformed - fitted,
-        "faithfulness": faithfulness_correlation(explainer, X_eval, attributions, random_state=random_state),
-        "gaps": completeness_gap(explainer, X_eval, per_row=True),
+        "transform_seconds": explained - fitted,
+        "faithfulness": faithfulness_correlation(explainer, X_eval, values, random_state=random_state),
+        "gaps": completeness_gap(explainer, X_eval, explanation=explanation, per_row=True),
         **{f"metric:{column}": metric(explainer, X_eval) for column, metric in extra.items()},
     }
+
+
+def _names(explanation, n_players) -> list[str]:
+    names = getattr(explanation, "feature_names", None)
+    return [f"x{i}" for i in range(n_players)] if names is None else [str(name) for name in names]
 
 
 def _summary(folds, reference, n_eval, random_state) -> dict:
@@ -238,10 +245,7 @@ def _table(rows, results, reference, top_k, **attrs) -> pd.DataFrame:
     frame = pd.DataFrame.from_dict(rows, orient="index")
     frame.index.name = "explainer"
     names = next(iter(results.values()))[0]["feature_names"]
-    importances = {
-        name: np.mean([np.abs(fold["attributions"]).mean(axis=0) for fold in folds], axis=0)
-        for name, folds in results.items()
-    }
+    importances = {name: np.mean([fold["importances"] for fold in folds], axis=0) for name, folds in results.items()}
     # Plain lists and not arrays: pandas compares attrs by == when frames are joined, and writes them as JSON.
     frame.attrs.update(
         importances={name: [float(v) for v in values] for name, values in importances.items()},
@@ -255,51 +259,8 @@ def _table(rows, results, reference, top_k, **attrs) -> pd.DataFrame:
     return frame
 
 
-def _check_explainers(explainers):
-    if not isinstance(explainers, dict):
-        raise TypeError(
-            "The 'explainers' parameter of compare_explainers must be a dict {name: explainer}. Got "
-            f"{type(explainers).__name__}."
-        )
-    if not explainers:
-        raise ValueError("The 'explainers' parameter of compare_explainers must name at least one explainer. Got {}.")
-    for name, explainer in explainers.items():
-        check_explainer(explainer, "compare_explainers", f"explainers[{name!r}]")
-        if isinstance(explainer, Pipeline):
-            raise TypeError(
-                f"The 'explainers[{name!r}]' parameter of compare_explainers must be an explainer of the same columns "
-                "as the others. Got a Pipeline: put the steps before the explainer into its 'estimator', as a Pipeline."
-            )
-
-
-def _reference_name(explainers, reference):
-    if reference is None:
-        return next((name for name, e in explainers.items() if type(e).__name__ == "SHAPExplainer"), None)
-    if reference not in explainers:
-        raise ValueError(
-            f"The 'reference' parameter of compare_explainers must be None or one of {list(explainers)}. "
-            f"Got {reference!r}."
-        )
-    return reference
-
-
-def _extra_metrics(metrics) -> dict:
-    if metrics is None:
-        return {}
-    known = dict(METRICS)
-    if not isinstance(metrics, dict):
-        metrics = {name: name for name in ([metrics] if isinstance(metrics, str) else metrics)}
-    for name, metric in metrics.items():
-        if not callable(metric) and metric not in known:
-            raise ValueError(
-                f"The 'metrics' parameter of compare_explainers must hold functions or names in {sorted(known)}. Got "
-                f"{metric!r} for {name!r}."
-            )
-    return {name: known[metric] if isinstance(metric, str) else metric for name, metric in metrics.items()}
-
-
 def _check_players(results):
-    players = {name: folds[-1]["attributions"].shape[1] for name, folds in results.items()}
+    players = {name: len(folds[-1]["importances"]) for name, folds in results.items()}
     if len(set(players.values())) > 1:
         raise ValueError(
             f"The explainers of compare_explainers must explain the same players. Got numbers of players {players}."

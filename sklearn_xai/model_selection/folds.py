@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import os
 from contextlib import contextmanager
 
@@ -17,7 +16,8 @@ from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from sklearn_xai._progress import track
-from sklearn_xai.models.network import is_module
+from sklearn_xai.model_selection.inputs import check_explainer, finite, last_step, n_rows, rows_to_explain, take_rows
+from sklearn_xai.models import is_module
 
 
 def cross_val_attributions(
@@ -124,13 +124,6 @@ def _threads(limit):
         torch.set_num_threads(before)
 
 
-def last_step(explainer):
-    """Give the explainer at the end of a Pipeline, or `explainer` itself."""
-    while isinstance(explainer, Pipeline):
-        explainer = explainer.steps[-1][1]
-    return explainer
-
-
 def explaining(explainer, wrap):
     """Give a copy of `explainer` whose estimator is `wrap(estimator)`; a FrozenEstimator or torch module stays."""
     if isinstance(explainer, Pipeline):
@@ -152,50 +145,9 @@ def fold_indices(estimator, X, y, cv):
     return list(check_cv(cv, y, classifier=classifier).split(X, y))
 
 
-def check_explainer(explainer, caller, parameter="explainer"):
-    """Raise TypeError unless `explainer` is an instance of an explainer, or a Pipeline that ends in one."""
-    if inspect.isclass(explainer):
-        raise TypeError(
-            f"The '{parameter}' parameter of {caller} must be an explainer. Got the class {explainer.__name__}: make "
-            f"one, {explainer.__name__}(estimator)."
-        )
-    if not all(hasattr(last_step(explainer), name) for name in ("estimator", "fit", "transform", "explain")):
-        raise TypeError(
-            f"The '{parameter}' parameter of {caller} must be an explainer, or a Pipeline whose last step is one. Got "
-            f"{type(explainer).__name__}."
-        )
-
-
-def rows_to_explain(X, X_eval, caller):
-    """Give the rows to explain: `X_eval`, or all of `X`; there must be one."""
-    X_eval = X if X_eval is None else X_eval
-    if n_rows(X_eval) == 0:
-        raise ValueError(f"The 'X_eval' parameter of {caller} must have at least one row to explain. Got none.")
-    return X_eval
-
-
-def n_rows(X) -> int:
-    """Count the rows of an array, DataFrame, sparse matrix or list."""
-    return X.shape[0] if hasattr(X, "shape") else len(X)
-
-
-def take_rows(X, indices):
-    """Select rows by position from an array, DataFrame, Series or list."""
-    if hasattr(X, "iloc"):
-        return X.iloc[indices]
-    return X[indices] if hasattr(X, "shape") else [X[i] for i in indices]
-
-
 def _share(value, indices, n_samples):
     per_row = hasattr(value, "__len__") and not isinstance(value, str | dict) and np.ndim(value) > 0
     return take_rows(value, indices) if per_row and n_rows(value) == n_samples else value
-
-
-def finite(attributions, name):
-    """Raise ValueError, naming the explainer, if an attribution is NaN or infinite."""
-    if not np.isfinite(attributions).all():
-        raise ValueError(f"{name} gave {np.sum(~np.isfinite(attributions))} attributions that are NaN or infinite.")
-    return attributions
 
 
 def player_names(explainer, attributions) -> list[str]:

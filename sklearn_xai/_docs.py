@@ -1,0 +1,43 @@
+"""Parameter descriptions that all explainers share, written once."""
+
+from __future__ import annotations
+
+SHARED = {
+    "estimator": """estimator : skorch net, torch.nn.Module, estimator or Pipeline
+        The model to explain. Trained by ``fit(X, y)``, explained as it stands by ``fit(X)``.""",
+    "shared": """target : "auto", "all", label or int, default="auto"
+        The explained output. "auto": the output of a regressor, the positive one of two classes, the predicted one of
+        many. A label of ``classes_`` for a classifier, an index for other outputs. "all": every output in turn.
+    output : {"auto", "raw", "proba"}, default="auto"
+        "raw": what comes before the final softmax or sigmoid (logits); for other estimators the decision function, else
+        the log-odds, else the prediction. "proba": the probability. "auto" is "raw", and a plain module's own output.
+    feature_groups : dict of str to list of column names or indices, default=None
+        Columns that are explained as one. Columns named in no group stay on their own.
+    batch_size : int, default=None
+        Rows given to the model at once. None fits the work into the processor's cache.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the training of the clone and every draw; all draws are made in ``fit``.
+    verbose : int, default=0
+        Shows progress when positive.""",
+    "attributes": """estimator_ : estimator
+        The fitted estimator that is explained.
+    background_ : DataFrame or ndarray of shape (n_background, n_features)
+        Background rows, over which ``feature_importances_`` is taken.
+    player_names_ : ndarray of shape (n_players,) of str
+        What is attributed to: the columns of X or the groups of them.
+    feature_importances_ : ndarray of shape (n_players,)
+        Mean absolute attribution over the background rows, in the units of the explained output.
+    n_features_in_ : int
+        Number of columns seen in ``fit``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where X has names.""",
+}
+
+
+def fill_docstring(cls):
+    """Replace ``%(name)s`` in a class's own docstring by the shared text."""
+    text = cls.__dict__.get("__doc__")
+    if text:
+        for name, shared in SHARED.items():
+            text = text.replace(f"%({name})s", shared)
+        cls.__doc__ = text

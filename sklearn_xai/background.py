@@ -1,0 +1,184 @@
+"""Baselines, background samples, feature groups, and how a feature is "removed"."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import numpy as np
+
+BASELINES = ("zero", "mean", "median", "min", "max", "sample")
+
+
+# ---------------------------------------------------------------------- tables
+def is_frame(X):
+    """Whether X is a pandas DataFrame, without importing pandas."""
+    return hasattr(X, "iloc") and hasattr(X, "columns")
+
+
+def take_rows(X, rows):
+    """Return some rows of a DataFrame or array: ``rows`` is a slice, an index array or a mask."""
+    return X.iloc[rows] if is_frame(X) else X[rows]
+
+
+def stack_rows(*tables):
+    """Put tables of the same columns on top of each other; categories and types are kept."""
+    if is_frame(tables[0]):
+        import pandas as pd
+
+        return pd.concat(tables, axis=0, ignore_index=True)
+    return np.concatenate(tables)
+
+
+def assemble(X, sources):
+    """Return rows that take each column from a row of its own.
+
+    Parameters
+    ----------
+    X : DataFrame or ndarray of shape (n_rows, n_columns)
+    sources : int ndarray of shape (n_new_rows, n_columns)
+        Entry (i, j) is the row of X that gives column j of new row i.
+
+    Returns
+    -------
+    DataFrame or ndarray of shape (n_new_rows, n_columns), column types as in X.
+    """
+    if not is_frame(X):
+        return X[sources, np.arange(X.shape[1])]
+    import pandas as pd
+
+    parts = {j: X.iloc[:, j].take(sources[:, j]).array for j in range(X.shape[1])}
+    table = pd.DataFrame(parts)
+    table.columns = X.columns
+    return table
+
+
+def as_codes(X):
+    """Return a table as numbers: numeric columns as they are, the others as the codes of their sorted values."""
+    if not is_frame(X):
+        X = np.asarray(X)
+        if X.dtype.kind in "fiub":
+            return X
+        import pandas as pd
+
+        X = pd.DataFrame(X).infer_objects()
+    import pandas as pd
+
+    codes = np.empty(X.shape, dtype=np.float64)
+    for j in range(X.shape[1]):
+        column = X.iloc[:, j]
+        if pd.api.types.is_numeric_dtype(column.dtype):
+            codes[:, j] = column.astype("float64")
+        else:
+            codes[:, j] = pd.Categorical(column.astype("string")).codes
+            codes[column.isna().to_numpy(), j] = np.nan
+    return codes
+
+
+# ---------------------------------------------------------------------- background rows
+def sample_rows(X, size, rng):
+    """Draw at most ``size`` rows without replacement, in their order; all rows when ``size`` is None."""
+    n = X.shape[0]
+    if size is None or n <= size:
+        return take_rows(X, np.arange(n))
+    return take_rows(X, np.sort(rng.choice(n, size, replace=False)))
+
+
+# ---------------------------------------------------------------------- baselines
+def resolve_baseline(baseline, inputs, caller):
+    """Return the baseline rows of a path, shape (n_baselines, ...), in the space of the model's inputs.
+
+    Parameters
+    ----------
+    baseline : {"zero", "mean", "median", "min", "max", "sample"} or array-like
+        An array is one baseline of the shape of a row, or several, stacked.
+    inputs : ndarray of shape (n_background, ...)
+        Background rows as the model takes them: a one-hot block's mean is the frequency of the categories.
+    caller : str
+        Class name for the message.
+    """
+    shape = inputs.shape[1:]
+    if isinstance(baseline, str):
+        if baseline == "zero":
+            return np.zeros((1, *shape), dtype=inputs.dtype)
+        if baseline == "sample":
+            return inputs
+        return getattr(np, baseline)(inputs, axis=0, keepdims=True).astype(inputs.dtype)
+    rows = np.asarray(baseline)
+    if rows.dtype.kind not in "fiub":
+        raise ValueError(f"The 'baseline' parameter of {caller} must hold numbers. Got an array of {rows.dtype}.")
+    rows = rows[np.newaxis] if rows.ndim == len(shape) else rows
+    if rows.shape[1:] != shape or not len(rows):
+        raise ValueError(
+            f"The 'baseline' parameter of {caller} must be one of {', '.join(map(repr, BASELINES))} or an array of shape "
+            f"{shape} or {('n_baselines', *shape)}, in the space of the model's inputs (after the preprocessing of a "
+            f"Pipeline). Got shape {np.shape(baseline)}."
+        )
+    if not np.isfinite(rows).all():
+        raise ValueError(f"The 'baseline' parameter of {caller} must be finite. Got NaN or infinity.")
+    return rows.astype(inputs.dtype)
+
+
+# ---------------------------------------------------------------------- feature groups
+def resolve_groups(feature_groups, names, caller):
+    """Turn ``feature_groups`` into the players: what is attributed to, removed and ranked as one.
+
+    Parameters
+    ----------
+    feature_groups : dict of str to list of (column name or index), or None
+        Columns that are named in no group stay players of their own.
+    names : ndarray of shape (n_columns,) of str
+        Names of the columns.
+    caller : str
+        Class name for the message.
+
+    Returns
+    -------
+    player_names : ndarray of shape (n_players,) of object
+    members : list of int ndarray
+        The columns of each player.
+    """
+    n = len(names)
+    if feature_groups is None:
+        return np.asarray(names, dtype=object), [np.array([j]) for j in range(n)]
+    position = {name: j for j, name in enumerate(names)}
+    owner = {}
+    groups = []
+    for group, columns in feature_groups.items():
+        columns = [columns] if isinstance(columns, (str, Integral)) else list(columns)
+        found = []
+        for column in columns:
+            j = position.get(column, column)
+            if not isinstance(j, Integral) or isinstance(j, bool) or not 0 <= j < n:
+                raise ValueError(
+                    f"The 'feature_groups' parameter of {caller} names the column {column!r} in group {group!r}, which is "
+                    f"not in the table. Its columns are: {_listed(names)}."
+                )
+            if j in owner:
+                raise ValueError(
+                    f"The 'feature_groups' parameter of {caller} has the column {column!r} in two groups, "
+                    f"{owner[j]!r} and {group!r}. Each column belongs to at most one."
+                )
+            owner[int(j)] = group
+            found.append(int(j))
+        if not found:
+            raise ValueError(f"The 'feature_groups' parameter of {caller} has no column in group {group!r}.")
+        groups.append((str(group), np.array(sorted(found))))
+    groups += [(names[j], np.array([j])) for j in range(n) if j not in owner]
+    groups.sort(key=lambda group: group[1][0])
+    labels = [group[0] for group in groups]
+    if len(set(labels)) != len(labels):
+        raise ValueError(f"The 'feature_groups' parameter of {caller} gives a group the name of a column outside it.")
+    return np.array(labels, dtype=object), [group[1] for group in groups]
+
+
+def _listed(names, most=12):
+    shown = ", ".join(repr(str(name)) for name in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def group_matrix(members, n_columns, dtype=np.float64):
+    """Return the 0/1 matrix (n_columns, n_players) that adds the attributions of columns up to those of players."""
+    matrix = np.zeros((n_columns, len(members)), dtype=dtype)
+    for player, columns in enumerate(members):
+        matrix[columns, player] = 1
+    return matrix

@@ -1,0 +1,675 @@
+"""BaseExplainer: everything all explainers share."""
+
+from __future__ import annotations
+
+import warnings
+from collections import namedtuple
+from functools import cached_property
+from numbers import Integral
+
+import numpy as np
+import sklearn
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin, is_classifier
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.utils import get_tags
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.validation import (
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from sklearn_xai._compat import Interval, StrOptions, available_if, check_feature_names_in, fit_context
+from sklearn_xai._docs import fill_docstring
+from sklearn_xai._progress import track
+from sklearn_xai._rng import own_random_state
+from sklearn_xai.background import as_codes, group_matrix, is_frame, resolve_groups, sample_rows, take_rows
+from sklearn_xai.engines import Coalitions, draw_subsets, subset_faithfulness
+from sklearn_xai.models import (
+    ExplainedModel,
+    check_network_is_fitted,
+    is_module,
+    is_net,
+    is_network,
+    split_pipeline,
+    train_clone,
+)
+
+Attributions = namedtuple("Attributions", ["values", "base_values", "outputs", "extras"])
+Attributions.__doc__ = """What a method says of some rows.
+
+values : ndarray (n_rows, n_players), or of the shape of the rows where they are not a table.
+base_values : ndarray (n_rows,); what the values add up from.
+outputs : ndarray (n_rows,); the explained output.
+extras : dict of str to ndarray (n_rows,); more facts of each row, shown by ``explain``.
+"""
+
+PROBE_ROWS = 2_000  # background rows from which the preprocessing is probed
+REMOVAL_ROWS = 16  # background rows over which a removed column is averaged in score and coalition_values
+_CHUNK_CELLS = 2**19
+_SCORE_SUBSETS = 50
+
+
+class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
+    """Base class of all explainers: ``fit`` sees background rows, ``transform`` turns rows into attributions.
+
+    A subclass overrides ``_attribute`` and, if it has something to prepare, ``_prepare``.
+
+    Class attributes
+    ----------------
+    _gradients : bool
+        Whether the method differentiates the model, which must then end in a network.
+    _additive : bool
+        Whether the attributions of a row should add up to its output less the base value.
+    _inputs : tuple of {"table", "image", "tokens"}
+        What the method explains; ``all_explainers(inputs=...)`` selects by it.
+    """
+
+    _gradients = False
+    _additive = False
+    _inputs: tuple[str, ...] = ("table",)
+    _gap_advice = "Raise the number of evaluations"
+
+    _parameter_constraints: dict = {
+        "estimator": "no_validation",
+        "target": "no_validation",
+        "output": [StrOptions({"auto", "raw", "proba"})],
+        "feature_groups": [dict, None],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        fill_docstring(cls)
+
+    def __init__(
+        self,
+        estimator,
+        *,
+        target="auto",
+        output="auto",
+        feature_groups=None,
+        batch_size=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.estimator = estimator
+        self.target = target
+        self.output = output
+        self.feature_groups = feature_groups
+        self.batch_size = batch_size
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # ------------------------------------------------------------------ what a subclass says
+    def _prepare(self, X, y, rng):
+        """Learn from the background: X (all rows given to ``fit``), y (or None), rng (every draw comes from it)."""
+
+    def _attribute(self, X, choose):
+        """Attribute the output of a few rows to the players.
+
+        Parameters
+        ----------
+        X : table or array of a few rows
+        choose : callable
+            Turns outputs (n_rows, n_outputs), an array or a tensor, into the index of the explained output: an int, or
+            one a row.
+
+        Returns
+        -------
+        Attributions
+        """
+        raise AttributeError(f"{type(self).__name__} does not say how it attributes.")
+
+    # ------------------------------------------------------------------ fit
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, **fit_params):
+        """Take X as the background and, if y is given, train a clone of ``estimator`` on (X, y) first.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features), or array of shape (n_samples, ...)
+            Background rows; what a removed or absent feature is like.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            With y, a clone of ``estimator`` is trained (a FrozenEstimator or a torch module never is). Without y,
+            ``estimator`` must be fitted, and is explained as it stands.
+        **fit_params : dict
+            Passed to the ``fit`` of the estimator, or routed to it when metadata routing is enabled.
+
+        Returns
+        -------
+        self : object
+            The fitted explainer.
+
+        Raises
+        ------
+        NotFittedError
+            Without y, when the estimator is not fitted.
+        ValueError
+            When X does not suit the estimator or the method.
+        """
+        self.__dict__.pop("feature_importances_", None)
+        X = self._check_rows(X, reset=True)
+        y = self._check_target_values(X, y)
+        rng = own_random_state(self.random_state)
+        self.estimator_ = self._fitted_estimator(X, y, fit_params)
+        probes = sample_rows(X, PROBE_ROWS, rng)
+        self.background_ = sample_rows(probes, getattr(self, "background_size", 100), rng)
+        self._model = ExplainedModel(
+            self.estimator_,
+            probes,
+            self._column_names(),
+            output=self.output,
+            gradients=self._gradients,
+            caller=type(self).__name__,
+        )
+        self._find_players(X)
+        self._target_index = self._resolve_target()
+        self.base_outputs_ = self._model.outputs(self.background_).mean(axis=0)
+        self._coalitions = Coalitions(
+            self._model, self._members, sample_rows(self.background_, REMOVAL_ROWS, rng), self.batch_size
+        )
+        self._prepare(X, y, rng)
+        return self
+
+    def _check_rows(self, X, *, reset):
+        """Validate X: numbers for a network, anything a DataFrame holds for a Pipeline or another estimator."""
+        direct = is_network(self.estimator)
+        tags = get_tags(self)
+        if is_frame(X) and not direct:
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            if not len(X) or not X.shape[1]:
+                raise ValueError(
+                    f"Found array with {len(X)} sample(s) and {X.shape[1]} feature(s) (shape={X.shape}) while a minimum of "
+                    f"1 is required by {type(self).__name__}."
+                )
+            return X
+        if is_frame(X):
+            self._check_numeric(X)
+        return validate_data(
+            self,
+            X,
+            reset=reset,
+            dtype="numeric" if direct else None,
+            allow_nd=direct,
+            ensure_all_finite="allow-nan" if tags.input_tags.allow_nan else True,
+            estimator=self,
+        )
+
+    def _check_numeric(self, X):
+        kinds = {str(name): dtype for name, dtype in zip(X.columns, X.dtypes, strict=True)}
+        bad = [name for name, dtype in kinds.items() if not getattr(dtype, "_is_numeric", dtype.kind in "fiub")]
+        if bad:
+            raise ValueError(
+                f"{type(self).__name__}: a network takes numbers, but the columns {bad} of X hold other values. Put a "
+                "ColumnTransformer in front of the net, in one Pipeline, and explain that: its attributions are those of "
+                "the columns of X."
+            )
+
+    def _check_target_values(self, X, y):
+        if y is None:
+            return None
+        check_consistent_length(X, y)
+        if not hasattr(y, "shape"):
+            y = np.asarray(y)
+        if y.ndim > 1 and y.shape[1] > 1:
+            return check_array(y, dtype=None, input_name="y", estimator=self)
+        y = column_or_1d(y, warn=True)
+        check_array(y, dtype=None, ensure_2d=False, input_name="y", estimator=self)
+        return y
+
+    def _fitted_estimator(self, X, y, fit_params):
+        estimator, name = self.estimator, type(self).__name__
+        if isinstance(estimator, type) or not (is_network(estimator) or hasattr(estimator, "fit")):
+            raise TypeError(
+                f"The 'estimator' parameter of {name} must be an estimator, a skorch net, a torch.nn.Module or a Pipeline "
+                f"(an instance). Got {estimator!r}."
+            )
+        if y is not None:
+            if sklearn.get_config()["enable_metadata_routing"]:
+                fit_params = process_routing(self, "fit", **fit_params).estimator.fit
+            return train_clone(estimator, X, y, random_state=self.random_state, fit_params=fit_params)
+        if fit_params:
+            raise ValueError(f"{name}.fit got {sorted(fit_params)} without y: an estimator is only trained with y.")
+        self._check_estimator_is_fitted(estimator)
+        return estimator
+
+    def _check_estimator_is_fitted(self, estimator):
+        name = type(self).__name__
+        try:
+            if not is_module(estimator):
+                check_is_fitted(estimator)
+        except NotFittedError as error:
+            raise NotFittedError(
+                f"This {type(estimator).__name__} instance is not fitted yet, and {name}.fit was called without y. Either "
+                f"fit the estimator before it is explained, or call {name}.fit(X, y) to have a clone of it trained: then "
+                f"{name} requires y to be passed, but the target y is None."
+            ) from error
+        final = split_pipeline(estimator)[1]
+        if is_net(final):
+            check_network_is_fitted(final, name)
+
+    def _find_players(self, X):
+        name = type(self).__name__
+        self._row_shape = X.shape[1:]
+        if len(self._row_shape) == 1:
+            self.player_names_, self._members = resolve_groups(self.feature_groups, self._column_names(), name)
+        elif self.feature_groups is not None:
+            raise ValueError(
+                f"The 'feature_groups' parameter of {name} groups the columns of a table; X has rows of shape "
+                f"{self._row_shape}. Leave it None."
+            )
+        else:
+            self._members = [np.array([j]) for j in range(int(np.prod(self._row_shape)))]
+            self.player_names_ = np.array([f"x{j}" for j in range(len(self._members))], dtype=object)
+        self.n_players_ = len(self._members)
+        self._grouped = self.feature_groups is not None
+
+    def _column_names(self):
+        if hasattr(self, "feature_names_in_"):
+            return self.feature_names_in_
+        return np.array([f"x{j}" for j in range(self.n_features_in_)], dtype=object)
+
+    def _resolve_target(self):
+        """Return the index of the explained output, or "all" or "predicted"."""
+        model, target, name = self._model, self.target, type(self).__name__
+        k = model.n_outputs
+        if isinstance(target, str) and target == "all":
+            return "all" if k > 1 else 0
+        if isinstance(target, str) and target == "auto":
+            if k == 1:
+                return 0
+            if model.classifier or is_module(self.estimator):
+                return 1 if k == 2 and model.classifier else "predicted"
+            return "all"
+        if model.classes is not None:
+            at = [i for i, label in enumerate(model.classes.tolist()) if label == target and _same_kind(label, target)]
+            if at:
+                return at[0]
+            raise ValueError(
+                f"The 'target' parameter of {name} must be 'auto', 'all' or one of the classes "
+                f"{model.classes.tolist()}. Got {target!r}."
+            )
+        if isinstance(target, Integral) and not isinstance(target, bool) and 0 <= target < k:
+            return int(target)
+        raise ValueError(
+            f"The 'target' parameter of {name} must be 'auto', 'all' or the index of one of the {k} outputs, from 0 to "
+            f"{k - 1}. Got {target!r}."
+        )
+
+    # ------------------------------------------------------------------ transform and explain
+    def transform(self, X):
+        """Return the attributions of rows.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features), or array of shape (n_samples, ...)
+
+        Returns
+        -------
+        attributions : ndarray of shape (n_samples, n_players), or of the shape of X where it is not a table
+            One number for each column of X (or group of columns), in the units of the explained output, and of the
+            network's type. With ``target="all"``, one block of columns for each output.
+        """
+        check_is_fitted(self)
+        X = self._check_rows(X, reset=False)
+        values = self._explain_rows(X)[0].values
+        return values if values.ndim == 2 or not self._blocks else _as_blocks(values)
+
+    @property
+    def _blocks(self):
+        return self._target_index == "all" and len(self._row_shape) == 1
+
+    def _explain_rows(self, X):
+        """Return the Attributions of all rows, with a last axis of outputs for ``target="all"``, and their gaps."""
+        if self._target_index != "all":
+            return self._explain_target(X, self._target_index)
+        parts = [self._explain_target(X, k) for k in range(self._model.n_outputs)]
+        stacked = [np.stack([part[0][field] for part in parts], axis=-1) for field in range(3)]
+        extras = {name: np.stack([part[0].extras[name] for part in parts], axis=-1) for name in parts[0][0].extras}
+        return Attributions(*stacked, extras), np.stack([part[1] for part in parts], axis=-1)
+
+    def _explain_target(self, X, index):
+        n, dtype = len(X), self._model.dtype
+        shape = (self.n_players_,) if len(self._row_shape) == 1 else self._row_shape
+        values = np.empty((n, *shape), dtype=dtype)
+        base, outputs = np.empty(n, dtype=dtype), np.empty(n, dtype=dtype)
+        extras: dict[str, np.ndarray] = {}
+        cells = max(1, int(np.prod(self._row_shape)))
+        step = max(16, min(4096, _CHUNK_CELLS // cells))
+        starts = track(range(0, n, step), type(self).__name__, verbose=self.verbose and n > step)
+        for start in starts:
+            rows = slice(start, min(n, start + step))
+            found = self._attribute(take_rows(X, rows), _chooser(index))
+            values[rows], base[rows], outputs[rows] = found.values, found.base_values, found.outputs
+            for name, extra in found.extras.items():
+                extras.setdefault(name, np.empty(n, dtype=extra.dtype))[rows] = extra
+        gap = np.abs(outputs.astype(np.float64) - base - values.reshape(n, -1).sum(axis=1, dtype=np.float64))
+        self._warn_of_gap(gap, outputs, base)
+        return Attributions(values, base, outputs, extras), gap
+
+    def _warn_of_gap(self, gap, outputs, base):
+        if not self._additive or not len(gap):
+            return
+        tolerance = self.gap_tolerance(outputs, base)
+        above = gap > tolerance
+        if above.any():
+            worst = int(np.argmax(gap - tolerance))
+            warnings.warn(
+                f"{type(self).__name__}: the completeness gap of {above.sum()} of {len(gap)} rows is above the tolerance "
+                f"(largest: {gap[worst]:.3g}, allowed there: {tolerance[worst]:.3g}). {self._gap_advice}.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def gap_tolerance(self, outputs, base_values):
+        """Return the completeness gap that is allowed for each row: ``tol * max(1, |f(x) - base value|)``.
+
+        Parameters
+        ----------
+        outputs, base_values : ndarray of shape (n_rows,)
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+        """
+        difference = np.abs(np.asarray(outputs, dtype=np.float64) - base_values)
+        return getattr(self, "tol", 1e-2) * np.maximum(1.0, difference)
+
+    def explain(self, X):
+        """Return the attributions of rows with all that belongs to them, as a ``shap.Explanation``.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        explanation : shap.Explanation
+            ``values`` (n_samples, n_players[, n_outputs]) as ``transform`` gives them, ``base_values``, ``data`` (codes
+            where a column is not numeric), ``display_data`` (as given), ``feature_names``, and ``completeness_gap``
+            (n_samples[, n_outputs]). Every ``shap.plots`` function takes it.
+        """
+        import shap
+
+        check_is_fitted(self)
+        X = self._check_rows(X, reset=False)
+        found, gap = self._explain_rows(X)
+        table = len(self._row_shape) == 1
+        data, shown = (as_codes(X), np.asarray(X)) if table else (np.asarray(X),) * 2
+        if table and self._grouped:
+            data, shown = self._group_data(data), self._group_data(shown)
+        explanation = shap.Explanation(
+            found.values,
+            base_values=found.base_values,
+            data=data,
+            display_data=shown,
+            feature_names=[str(name) for name in self.player_names_] if table else None,
+            output_names=self._output_names() if self._target_index == "all" else None,
+        )
+        explanation.completeness_gap = gap
+        for name, extra in found.extras.items():
+            setattr(explanation, name, extra)
+        return explanation
+
+    def _group_data(self, table):
+        """Show a group by its only column; a group of several has no single value."""
+        shown = np.full((len(table), self.n_players_), np.nan, dtype=table.dtype if table.dtype.kind == "O" else float)
+        for player, columns in enumerate(self._members):
+            if len(columns) == 1:
+                shown[:, player] = table[:, columns[0]]
+        return shown
+
+    def _output_names(self):
+        if self._model.classes is not None:
+            return [str(label) for label in self._model.classes]
+        return [str(k) for k in range(self._model.n_outputs)]
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the columns of ``transform``: the players, or with ``target="all"`` output_player.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Checked against the columns seen in ``fit``.
+
+        Returns
+        -------
+        names : ndarray of str objects
+        """
+        check_is_fitted(self)
+        names = check_feature_names_in(self, input_features)
+        if self._grouped or len(self._row_shape) > 1:
+            names = self.player_names_
+        if self._target_index == "all":
+            return np.array([f"{output}_{name}" for output in self._output_names() for name in names], dtype=object)
+        return np.asarray(names, dtype=object)
+
+    @property
+    def _n_features_out(self):
+        return self.n_players_ * (self._model.n_outputs if self._target_index == "all" else 1)
+
+    @cached_property
+    def feature_importances_(self):
+        """Mean absolute attribution of each player over the background rows, shape (n_players,)."""
+        check_is_fitted(self)
+        values = np.abs(self._explain_rows(self.background_)[0].values, dtype=np.float64)
+        values = values.mean(axis=-1) if self._target_index == "all" else values
+        return values.reshape(len(values), -1).mean(axis=0)
+
+    # ------------------------------------------------------------------ what is explained
+    def explained_output(self, X):
+        """Return the number that is explained, for each row.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        outputs : ndarray of shape (n_samples,), or (n_samples, n_outputs) with ``target="all"``
+        """
+        check_is_fitted(self)
+        outputs = self._model.outputs(self._check_rows(X, reset=False))
+        if self._target_index == "all":
+            return outputs
+        return _take(outputs, _chooser(self._target_index)(outputs))
+
+    def coalition_values(self, X, coalitions):
+        """Return the explained output of rows in which only some players are kept.
+
+        The others are taken from background rows, over which the output is averaged.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+        coalitions : bool array of shape (n_coalitions, n_players)
+            True where a player is kept.
+
+        Returns
+        -------
+        values : ndarray of shape (n_samples, n_coalitions); a last axis of outputs with ``target="all"``
+        """
+        check_is_fitted(self)
+        X = self._check_rows(X, reset=False)
+        kept = np.asarray(coalitions, dtype=bool)
+        if kept.ndim != 2 or kept.shape[1] != self.n_players_:
+            raise ValueError(
+                f"The 'coalitions' parameter of {type(self).__name__}.coalition_values must have shape (n_coalitions, "
+                f"{self.n_players_}). Got {kept.shape}."
+            )
+        fillers = np.arange(len(self._coalitions.background))
+        targets = None
+        if self._target_index != "all":
+            outputs = self._model.outputs(X)
+            targets = np.broadcast_to(_chooser(self._target_index)(outputs), len(X))
+        values = self._coalitions.values(X, np.repeat(kept, len(fillers), axis=0), np.tile(fillers, len(kept)), targets)
+        return values.reshape(len(X), len(kept), len(fillers), *values.shape[2:]).mean(axis=2)
+
+    def score(self, X, y=None):
+        """Return how faithful the attributions are: the correlation with what removing columns does to the output.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+        y : ignored
+
+        Returns
+        -------
+        score : float
+            Mean over rows (and outputs) of the faithfulness correlation, from -1 to 1; random attributions give 0.
+
+        References
+        ----------
+        Bhatt, U., Weller, A. and Moura, J. M. F. (2020). Evaluating and Aggregating Feature-based Model Explanations.
+        """
+        check_is_fitted(self)
+        kept = draw_subsets(self.n_players_, _SCORE_SUBSETS, random_state=0)
+        values = self.coalition_values(X, kept)
+        full = self.explained_output(X)
+        found = self._explain_rows(self._check_rows(X, reset=False))[0].values
+        if self._target_index != "all":
+            return float(subset_faithfulness(found.reshape(len(found), -1), kept, values, full).mean())
+        scores = [
+            subset_faithfulness(found[..., k].reshape(len(found), -1), kept, values[..., k], full[:, k])
+            for k in range(full.shape[1])
+        ]
+        return float(np.mean(scores))
+
+    # ------------------------------------------------------------------ pass-through to the estimator
+    @property
+    def classes_(self):
+        """Labels of the classes, shape (n_classes,); only where the estimator is a classifier."""
+        check_is_fitted(self)
+        if self._model.classes is None:
+            raise AttributeError(f"{type(self.estimator).__name__} is not a classifier and has no classes_.")
+        return self._model.classes
+
+    @available_if(lambda self: is_network(split_pipeline(self.estimator)[1]) or hasattr(self.estimator, "predict"))
+    def predict(self, X):
+        """Return what the estimator predicts, labels as it was given them, shape (n_samples,).
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+        """
+        return self._pass_through("predict", X)
+
+    @available_if(lambda self: is_classifier(self.estimator) and hasattr(self.estimator, "predict_proba"))
+    def predict_proba(self, X):
+        """Return the probabilities the estimator gives to ``classes_``, shape (n_samples, n_classes).
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+        """
+        return self._pass_through("predict_proba", X)
+
+    @available_if(
+        lambda self: (
+            is_classifier(self.estimator)
+            and (is_net(split_pipeline(self.estimator)[1]) or hasattr(self.estimator, "decision_function"))
+        )
+    )
+    def decision_function(self, X):
+        """Return the scores of the estimator's classes: (n_samples,) for two (the log-odds of a net), else per class.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+        """
+        return self._pass_through("decision_function", X)
+
+    def _pass_through(self, method, X):
+        check_is_fitted(self)
+        X = self._check_rows(X, reset=False)
+        if self._model.network is None:
+            return getattr(self.estimator_, method)(X)
+        if method == "decision_function":
+            proba = self._model.predict_proba(X).astype(np.float64).clip(1e-12, 1)
+            return np.log(proba[:, 1] / proba[:, 0]) if proba.shape[1] == 2 else np.log(proba)
+        return getattr(self._model, method)(X)
+
+    # ------------------------------------------------------------------ scikit-learn
+    def get_metadata_routing(self):
+        """Return the routing of ``fit`` parameters to the estimator.
+
+        Returns
+        -------
+        routing : MetadataRouter
+        """
+        return MetadataRouter(owner=self).add(
+            estimator=self.estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit")
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64"]
+        tags.target_tags.required = not self._explains_as_it_stands()
+        if is_network(split_pipeline(self.estimator)[1]):
+            tags.transformer_tags.preserves_dtype = ["float32"]
+        if not is_network(self.estimator) and hasattr(self.estimator, "__sklearn_tags__"):
+            inner = get_tags(self.estimator).input_tags
+            tags.input_tags.allow_nan = inner.allow_nan
+            tags.input_tags.categorical = inner.categorical
+            tags.input_tags.string = inner.string
+        return tags
+
+    def _explains_as_it_stands(self):
+        if is_module(self.estimator):
+            return True
+        try:
+            check_is_fitted(self.estimator)
+        except (NotFittedError, TypeError):
+            return False
+        return True
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_model")
+
+    # ------------------------------------------------------------------ for subclasses
+    def _to_players(self, attributions, X, inputs):
+        """Fold attributions of the network's inputs back to the columns of X, and add up those of a group."""
+        if len(self._row_shape) > 1:
+            return attributions
+        folded = self._model.columns.fold(attributions, X, inputs)
+        return folded @ group_matrix(self._members, folded.shape[1], folded.dtype) if self._grouped else folded
+
+
+def _same_kind(label, target):
+    return isinstance(label, str) == isinstance(target, str) and isinstance(label, bool) == isinstance(target, bool)
+
+
+def _chooser(index):
+    """Return the function from outputs to the index of the explained one: fixed, or the largest of each row."""
+    if index == "predicted":
+        return _largest
+    return _Fixed(index)
+
+
+def _largest(outputs):
+    return outputs.argmax(axis=1) if isinstance(outputs, np.ndarray) else outputs.argmax(dim=1)
+
+
+class _Fixed:
+    def __init__(self, index):
+        self.index = index
+
+    def __call__(self, outputs):
+        return self.index
+
+
+def _take(outputs, index):
+    """Pick the explained output of each row of an array."""
+    if isinstance(index, np.ndarray):
+        return np.take_along_axis(outputs, index[:, None], axis=1)[:, 0]
+    return outputs[:, index]
+
+
+def _as_blocks(values):
+    """Put (n, n_players, n_outputs) as one block of columns for each output."""
+    return np.ascontiguousarray(values.transpose(0, 2, 1)).reshape(len(values), -1)

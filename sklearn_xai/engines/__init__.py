@@ -1,0 +1,9 @@
+"""The two computations that everything is made of: coalition values and path gradients."""
+
+from __future__ import annotations
+
+from sklearn_xai.engines.agreement import draw_subsets, subset_faithfulness
+from sklearn_xai.engines.coalitions import Coalitions
+from sklearn_xai.engines.gradients import Path, gradient, path_gradient, pick
+
+__all__ = ["Coalitions", "Path", "draw_subsets", "gradient", "path_gradient", "pick", "subset_faithfulness"]

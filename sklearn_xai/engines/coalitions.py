@@ -1,0 +1,178 @@
+"""What the model says of a row when some of its columns are removed.
+
+Every coalition method is a choice of coalitions and a weighting of these values. Removed columns are taken from
+background rows; where the preprocessing is column-wise and the model a network, rows are put together after the
+preprocessing, and after the network's affine head: a coalition then costs additions instead of matrix products.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from sklearn_xai.background import assemble, stack_rows
+from sklearn_xai.engines.gradients import chunk_rows
+
+_TABLE_ROWS = 20_000  # rows of a raw table that are given to a black box at once
+_FEW_PLAYERS = 64  # what each player adds to a row's pre-activations is kept for all of them
+
+
+class Coalitions:
+    """Values of coalitions of players, each with the background row that fills it up.
+
+    Parameters
+    ----------
+    model : ExplainedModel
+    members : list of int ndarray
+        The columns of each player.
+    background : table of shape (n_background, n_columns)
+        Rows that removed columns are taken from.
+    batch_size : int, optional
+        Rows given to the model at once.
+    """
+
+    def __init__(self, model, members, background, batch_size=None):
+        self.model = model
+        self.members = members
+        self.background = background
+        self.batch_size = batch_size
+        self._inputs = model.inputs(background) if model.network is not None else None
+
+    def owners(self, feeds):
+        """Return the player of each model input, -1 for an input of none."""
+        player = np.full(self.model.columns.n_columns + 1, -1)
+        for p, columns in enumerate(self.members):
+            player[columns] = p
+        return player[feeds]
+
+    def values(self, X, kept, filler, targets=None):
+        """Return the explained output of rows in which only some players are kept.
+
+        Parameters
+        ----------
+        X : table of shape (n_rows, n_columns)
+        kept : bool ndarray of shape (n_coalitions, n_players)
+        filler : int ndarray of shape (n_coalitions,)
+            The background row that the removed columns of each coalition are taken from.
+        targets : int ndarray of shape (n_rows,), optional
+            Output of each row; all outputs by default.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_coalitions) or (n_rows, n_coalitions, n_outputs)
+        """
+        kept, filler = np.asarray(kept, dtype=bool), np.asarray(filler)
+        if self.model.column_wise:
+            with self.model.network.frozen(), torch.no_grad():
+                out = self._network_values(X, kept, filler, targets)
+            return out
+        return self._table_values(X, kept, filler, targets)
+
+    # ------------------------------------------------------------------ black boxes: whole tables
+    def _table_values(self, X, kept, filler, targets):
+        n, (m, _) = len(X), kept.shape
+        width = self.model.n_outputs if targets is None else 1
+        result = np.empty((n, m, width), dtype=self.model.dtype)
+        player = np.empty(X.shape[1], dtype=int)
+        for p, columns in enumerate(self.members):
+            player[columns] = p
+        pool = stack_rows(X, self.background)
+        most = self.batch_size or _TABLE_ROWS
+        mask = kept[:, player]
+        for row in range(0, n, max(1, most // m)):
+            rows = np.arange(row, min(n, row + max(1, most // m)))
+            for first in range(0, m, most):
+                part = slice(first, first + most)
+                sources = np.where(mask[part], rows[:, None, None], n + filler[part][:, None])
+                out = self.model.outputs(assemble(pool, sources.reshape(-1, X.shape[1])))
+                out = out.reshape(len(rows), -1, self.model.n_outputs)
+                result[rows, part] = out if targets is None else _choose(out, targets[rows])
+        return result if targets is None else result[:, :, 0]
+
+    # ------------------------------------------------------------------ networks: after the affine head
+    def _network_values(self, X, kept, filler, targets):
+        network, columns = self.model.network, self.model.columns
+        inputs = self.model.inputs(X)
+        owner = self.owners(columns.feeds_of(X, inputs))
+        z, fill = network.tensor(inputs), network.tensor(self._inputs)
+        blend = _blend(
+            self.model.find_head(self._inputs), z, fill, torch.as_tensor(owner, device=z.device), kept.shape[1]
+        )
+        mask = torch.as_tensor(kept, device=z.device)
+        chosen = torch.as_tensor(filler, device=z.device)
+        width = self.model.n_outputs if targets is None else 1
+        result = np.empty((len(z), len(kept), width), dtype=self.model.dtype)
+        most = chunk_rows(blend.numel, self.batch_size)
+        for first in range(0, len(kept), most):
+            part = slice(first, first + most)
+            blend.prepare(mask[part], chosen[part])
+            n_rows = max(1, most // len(mask[part]))
+            for row in range(0, len(z), n_rows):
+                rows = slice(row, row + n_rows)
+                out = blend.run(rows).reshape(len(z[rows]), -1, self.model.n_outputs).cpu().numpy()
+                result[rows, part] = out if targets is None else _choose(out, targets[rows])
+        return result if targets is None else result[:, :, 0]
+
+
+def _choose(outputs, targets):
+    return np.take_along_axis(outputs, np.asarray(targets)[:, None, None], axis=2)
+
+
+def _blend(split, z, fill, owner, n_players):
+    """Put rows together after the head where players are few beside its inputs, else at the input."""
+    worth_it = split.found and z.ndim == 2 and n_players <= max(_FEW_PLAYERS, z.shape[1] // 2)
+    return (_HeadBlend if worth_it else _InputBlend)(split, z, fill, owner, n_players)
+
+
+class _InputBlend:
+    """Rows put together at the network's input."""
+
+    def __init__(self, split, z, fill, owner, n_players):
+        self.network, self.shape = split.network, z.shape[1:]
+        self.z, self.fill, self.owner = z.flatten(1), fill.flatten(1), owner
+        self.numel = self.z.shape[1]
+
+    def prepare(self, mask, chosen):
+        """Keep which inputs stay, and the background of those that do not, (n_coalitions, n_inputs) each."""
+        self._kept = torch.nn.functional.pad(mask, (0, 1), value=True)[:, self.owner]  # an input of no player stays
+        self._filling = self.fill[chosen]
+
+    def run(self, rows):
+        """Return the outputs for some rows and the prepared coalitions."""
+        blend = torch.where(self._kept, self.z[rows, None], self._filling)
+        return self.network(blend.reshape(-1, *self.shape))
+
+
+class _HeadBlend:
+    """Rows put together after an affine head, from what each player adds to the pre-activations."""
+
+    def __init__(self, split, z, fill, owner, n_players):
+        self.split, self.like = split, z[:1]
+        origin = split.head(torch.zeros_like(z[:1]))
+        self.shape, self.origin = origin.shape[1:], origin.reshape(1, -1)
+        self.numel = self.origin.numel()
+        self.added = self._contributions(z, owner, n_players)
+        self.fill = self._contributions(fill, owner, n_players)
+
+    def _contributions(self, z, owner, n_players):
+        """Return what each player of each row adds, and last the inputs of none, (n_rows, n_players + 1, n_hidden)."""
+        parts = z.new_empty(len(z), n_players + 1, self.numel)
+        for p in range(n_players + 1):
+            alone = torch.where(owner == (p if p < n_players else -1), z, torch.zeros_like(z))
+            parts[:, p] = self.split.head(alone).reshape(len(z), -1) - self.origin
+        return parts
+
+    def prepare(self, mask, chosen):
+        """Keep the weights of the row's players, and what the background adds, for each coalition."""
+        self._weights = torch.nn.functional.pad(mask, (0, 1), value=True).to(self.added.dtype)
+        self._filling = self.origin.repeat(len(mask), 1)
+        for row in torch.unique(chosen):
+            at = chosen == row
+            self._filling[at] += (1 - self._weights[at]) @ self.fill[row]
+
+    def run(self, rows):
+        """Return the outputs for some rows and the prepared coalitions."""
+        added = self.added[rows]
+        n = len(added)
+        blend = torch.baddbmm(self._filling.expand(n, -1, -1), self._weights.expand(n, -1, -1), added)
+        return self.split.tail(blend.reshape(-1, *self.shape), self.like)

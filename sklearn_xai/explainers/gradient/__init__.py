@@ -1,0 +1,15 @@
+"""Gradient methods."""
+
+from __future__ import annotations
+
+from sklearn_xai.explainers.gradient.gradient_x_weight import GradientXWeightExplainer
+from sklearn_xai.explainers.gradient.input_x_gradient import InputXGradientExplainer
+from sklearn_xai.explainers.gradient.integrated_gradients import IntegratedGradientsExplainer
+from sklearn_xai.explainers.gradient.saliency import SaliencyExplainer
+
+__all__ = [
+    "GradientXWeightExplainer",
+    "InputXGradientExplainer",
+    "IntegratedGradientsExplainer",
+    "SaliencyExplainer",
+]

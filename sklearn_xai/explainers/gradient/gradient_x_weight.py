@@ -1,0 +1,126 @@
+"""The gradient times the connection weight."""
+
+from __future__ import annotations
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from sklearn_xai.engines import gradient
+from sklearn_xai.explainers.gradient._base import GradientExplainer
+from sklearn_xai.models.affine_head import nonlinear_operation
+
+_ACTIVATIONS = {
+    "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "softplus", "softsign", "tanh", "prelu",
+    "sigmoid", "expit", "hardtanh", "hardswish", "hardsigmoid", "logsigmoid", "log_sigmoid", "rrelu", "threshold",
+    "tanhshrink", "softshrink", "hardshrink", "clamp", "clamp_min", "clamp_max", "clip", "sin", "cos",
+}  # fmt: skip
+
+
+class _WithoutActivations(TorchFunctionMode):
+    """Runs a network with its element-wise non-linearities replaced by the identity, however they are spelled."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if getattr(func, "__name__", "").rstrip("_") in _ACTIVATIONS:
+            return args[0] if args else kwargs["input"]
+        return func(*args, **kwargs)
+
+
+def connection_weights(network, z):
+    """Return the weight that connects each input with each output (Olden, Joy & Death, 2004).
+
+    It is the input-output gradient of the network with its non-linearities replaced by the identity: for a multi-layer
+    perceptron, the product of its weight matrices. Call inside ``network.frozen()``.
+
+    Parameters
+    ----------
+    network : Network
+    z : Tensor of shape (n_rows, ...)
+        Any rows of data; the weights do not depend on them.
+
+    Returns
+    -------
+    weights : Tensor of shape (n_outputs, ...)
+
+    Raises
+    ------
+    ValueError
+        When what is left is not linear, so that no weight connects an input with the output.
+    """
+    leaf = z.detach().requires_grad_(True)
+    with _WithoutActivations():
+        outputs = network(leaf.clone())
+    found = nonlinear_operation(outputs.grad_fn) if outputs.grad_fn is not None else None
+    weights = []
+    for k in range(outputs.shape[1] if found is None else 0):
+        rows = torch.autograd.grad(outputs[:, k].sum(), leaf, retain_graph=True, allow_unused=True)[0]
+        rows = torch.zeros_like(leaf) if rows is None else rows
+        if not torch.allclose(rows, rows[:1].expand_as(rows), rtol=1e-4, atol=1e-5 * float(rows.abs().max())):
+            found = "a product of inputs"
+        weights.append(rows[0])
+    if found is not None:
+        raise ValueError(
+            f"GradientXWeightExplainer: the network is not linear once its activations are the identity, because of "
+            f"{found}: no single weight connects an input with the output. Use InputXGradientExplainer or "
+            "IntegratedGradientsExplainer."
+        )
+    return torch.stack(weights)
+
+
+class GradientXWeightExplainer(GradientExplainer):
+    r"""How sensitive is the output to each feature, weighed by what connects the two?
+
+    The attribution of feature i is :math:`w_i \, \partial f(x) / \partial x_i`, with :math:`w_i` the connection weight
+    of Olden, Joy and Death: the gradient of the network with its non-linearities replaced by the identity, which for a
+    multi-layer perceptron is entry i of the product of the weight matrices.
+
+    A positive value says that the network reacts to the feature in the direction of its connection weight, a negative
+    one that the non-linearities turn the sign around at this row.
+
+    Parameters
+    ----------
+    %(estimator)s
+    %(shared)s
+
+    Attributes
+    ----------
+    connection_weights_ : ndarray of shape (n_outputs, n_inputs)
+        The connection weights, in units of the output per unit of the network's input.
+    %(attributes)s
+
+    Raises
+    ------
+    ValueError
+        In ``fit``, for a network that is not linear without its activations: max-pooling, attention, recurrent cells.
+
+    See Also
+    --------
+    SaliencyExplainer : The gradient alone.
+
+    References
+    ----------
+    Olden, J. D., Joy, M. K. and Death, R. G. (2004). An accurate comparison of methods for quantifying variable
+    importance in artificial neural networks using simulated data. Ecological Modelling 178.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from torch import nn
+    >>> from sklearn_xai import GradientXWeightExplainer
+    >>> linear = nn.Linear(3, 1)
+    >>> explainer = GradientXWeightExplainer(linear).fit(np.eye(3))
+    >>> bool(np.allclose(explainer.transform(np.eye(3)), linear.weight.detach() ** 2))
+    True
+    """
+
+    def _prepare(self, X, y, rng):
+        super()._prepare(X, y, rng)
+        network = self._model.network
+        with network.frozen():
+            z = network.tensor(self._model.inputs(self.background_)[:16])
+            self.connection_weights_ = connection_weights(network, z).cpu().numpy()
+
+    def _attribute_inputs(self, z, choose):
+        found, outputs = gradient(self._model.network, z, choose, self.batch_size)
+        weights = torch.as_tensor(self.connection_weights_, device=z.device)
+        return found * weights[choose(outputs)], outputs, None

@@ -1,0 +1,240 @@
+"""Splits a network after its leading affine part.
+
+A path or coalition method runs the network on blends of a row and a background. As long as the layers are affine, the
+pre-activations of a blend are the blend of the pre-activations: these layers need to run once per row and once per
+background, not once per blend, and so does their backward pass.
+
+The cut is found on any module, not only on a Sequential. The layers of one forward pass are recorded; a layer is
+accepted when
+
+1. it is called once, and every operation between the input and its output is multilinear (its autograd graph says
+   which) and affine together (checked on blends of rows, inside and outside the segment);
+2. with its output replaced by a leaf, the input no longer reaches the network's output, neither through autograd nor
+   in value (checked with another input).
+
+Otherwise the network is used whole. Never wrong, sometimes faster.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+
+import torch
+
+# Operations that are affine, or linear in each factor: whether their composition is affine is then decided exactly, up
+# to rounding, by evaluating it at random points.
+_MULTILINEAR = {
+    "AccumulateGrad", "Addmm", "Mm", "Bmm", "Baddbmm", "T", "Transpose", "Permute", "View", "UnsafeView", "ReshapeAlias",
+    "Alias", "Clone", "ToCopy", "Expand", "Squeeze", "Unsqueeze", "Select", "Slice", "Cat", "Stack", "Unbind", "Split",
+    "SplitWithSizes", "Index", "IndexSelect", "ConstantPadNd", "Add", "Sub", "Rsub", "Mul", "Div", "Neg", "Sum", "Mean",
+    "Convolution", "Conv1D", "Conv2D", "Mkldnn Convolution", "MkldnnConvolution", "ThnnConv2D", "SlowConv2D",
+    "NativeBatchNorm", "CudnnBatchNorm", "MiopenBatchNorm", "BatchNorm", "AvgPool1D", "AvgPool2D", "AvgPool3D",
+    "AdaptiveAvgPool2D", "MkldnnAdaptiveAvgPool2D", "Repeat", "Flip", "Roll", "AsStrided", "Linear", "MkldnnLinear",
+    "UnsafeSplit", "Movedim", "Unfold", "Detach", "Lift", "Copy", "CopyBackwards", "CopySlices", "AsStrided_",
+}  # fmt: skip
+_BLENDS = (-2.0, -0.5, 0.3, 0.8, 3.0)
+
+
+class Split:
+    """A network as ``tail(head(z))`` with an affine head; without a cut the head is the identity.
+
+    Use all three functions inside ``network.frozen()``.
+    """
+
+    def __init__(self, network, path=None, skipped=()):
+        self.network = network
+        self.path = path  # dotted name of the layer the head ends with
+        self.skipped = tuple(skipped)  # layers inside the head, not run with the tail
+
+    @property
+    def found(self):
+        """Whether there is a head."""
+        return self.path is not None
+
+    def head(self, z):
+        """Return the pre-activations of input rows."""
+        return z if not self.found else _run_until(self.network, self._layer(self.path), z)
+
+    def tail(self, h, like):
+        """Return the explained outputs for pre-activations; ``like`` is any one input row, shape (1, ...)."""
+        if not self.found:
+            return self.network(h)
+        # The layers that run before the cut only need something of the right shape: a view that costs nothing.
+        fillers = {name: shape for name, shape in self.skipped}
+        with ExitStack() as stack:
+            for name, shape in fillers.items():
+                filler = h.new_zeros(1).expand(len(h), *shape)
+                stack.enter_context(_replaced(self._layer(name), filler))
+            stack.enter_context(_replaced(self._layer(self.path), h))
+            return self.network(like.expand(len(h), *like.shape[1:]))
+
+    def pullback(self, z, gradient):
+        """Turn gradients at the pre-activations into gradients at the input: the head is affine, so any z will do."""
+        if not self.found:
+            return gradient
+        z = z.detach().requires_grad_(True)
+        return torch.autograd.grad(self.head(z), z, gradient)[0]
+
+    def _layer(self, path):
+        return self.network.module.get_submodule(path)
+
+
+@contextmanager
+def _replaced(layer, value):
+    """Let a layer return a given tensor."""
+    own = layer.__dict__.get("forward")
+    layer.forward = lambda *args, **kwargs: value
+    try:
+        yield
+    finally:
+        if own is None:
+            del layer.forward
+        else:
+            layer.forward = own
+
+
+class _Reached(Exception):
+    """Ends a forward pass at the cut."""
+
+
+def _run_until(network, layer, z):
+    kept = []
+
+    def stop(module, args, output):
+        kept.append(output)
+        raise _Reached
+
+    handle = layer.register_forward_hook(stop)
+    try:
+        network(z)
+    except _Reached:
+        pass
+    finally:
+        handle.remove()
+    return kept[0]
+
+
+def find_affine_head(network, rows):
+    """Return the Split of a network after its longest affine head.
+
+    Parameters
+    ----------
+    network : Network
+    rows : ndarray of shape (n_rows, ...)
+        A few rows of data, not all the same.
+    """
+    with network.frozen():
+        z = network.tensor(rows)
+        if not z.is_floating_point() or isinstance(network.module, torch.jit.ScriptModule):
+            return Split(network)
+        points = _blended(z)
+        calls = _record(network, points)
+        for name, output in reversed(calls):
+            split = Split(network, name)
+            if _is_affine(output, z) and _is_cut(split, points[: 2 * len(z)]):
+                return _skipping(split, calls, points[: 2 * len(z)])
+    return Split(network)
+
+
+def _blended(z):
+    """Rows, the same rows in another order, and blends of the two within and beyond the segment, all in one batch."""
+    generator = torch.Generator().manual_seed(0)
+    spread = z.std(dim=0, keepdim=True, correction=0) + 0.1 * z.abs().mean() + 1e-3
+    other = z.flip(0) + spread * torch.randn(z.shape, generator=generator).to(z)
+    first = z + spread * torch.randn(z.shape, generator=generator).to(z)
+    return torch.cat([first, other] + [first + t * (other - first) for t in _BLENDS])
+
+
+def _record(network, points):
+    """Return (name, output) of each leaf layer called once, in the order of the calls."""
+    names = {layer: name for name, layer in network.module.named_modules() if not list(layer.children()) and name}
+    outputs, counts, handles = [], {}, []
+
+    def note(layer, args, output):
+        counts[layer] = counts.get(layer, 0) + 1
+        # a copy, as an in-place activation may follow
+        outputs.append((layer, output.clone() if isinstance(output, torch.Tensor) else None))
+
+    try:
+        handles.extend(layer.register_forward_hook(note) for layer in names)
+        points = points.detach().requires_grad_(True)
+        network(points)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return [
+        (names[layer], output)
+        for layer, output in outputs
+        if counts[layer] == 1 and output is not None and output.ndim > 1 and len(output) == len(points)
+    ]
+
+
+def _is_affine(output, z):
+    """Whether the output is made by multilinear operations, and its blends are the blends of its values."""
+    if output.grad_fn is None or not output.is_floating_point():
+        return False
+    if nonlinear_operation(output.grad_fn) is not None:
+        return False
+    n = len(z)
+    values = output.detach().double()
+    first, other = values[:n], values[n : 2 * n]
+    scale = values.abs().amax() + 1e-30
+    tolerance = (1e-9 if output.dtype == torch.float64 else 2e-5) * scale
+    return all(
+        bool(((first + t * (other - first)) - values[(2 + i) * n : (3 + i) * n]).abs().amax() <= tolerance)
+        for i, t in enumerate(_BLENDS)
+    )
+
+
+def nonlinear_operation(node):
+    """Return the name of an operation in an autograd graph that is not linear in each of its inputs, or None."""
+    seen, waiting = set(), [node]
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        kind = node.name().split("::")[-1].rstrip("0123456789").removesuffix("Backward")
+        if kind not in _MULTILINEAR:
+            return kind
+        waiting.extend(following for following, _ in node.next_functions)
+    return None
+
+
+def _is_cut(split, points):
+    """Whether the input reaches the network's output through the layer only."""
+    network = split.network
+    try:
+        with torch.no_grad():
+            truth = network(points)
+            h = split.head(points)
+            from_other = split.tail(h, points[-1:])
+        source = points[:1].detach().clone().requires_grad_(True)
+        leaf = h.detach().requires_grad_(True)
+        out = split.tail(leaf.clone(), source)
+        reached = torch.autograd.grad(out.sum(), [source, leaf], allow_unused=True)
+    except (RuntimeError, TypeError, ValueError):
+        return False
+    return reached[0] is None and reached[1] is not None and _close(truth, from_other)
+
+
+def _close(a, b):
+    tolerance = 1e-9 if a.dtype == torch.float64 else 1e-5
+    return a.shape == b.shape and bool((a - b).abs().amax() <= tolerance * (a.abs().amax() + 1e-30))
+
+
+def _skipping(split, calls, points):
+    """Leave out the layers before the cut, if the tail gives the same without them."""
+    before = []
+    for name, output in calls:
+        if name == split.path:
+            break
+        before.append((name, tuple(output.shape[1:])))
+    faster = Split(split.network, split.path, before)
+    try:
+        with torch.no_grad():
+            h = split.head(points)
+            same = _close(split.tail(h, points[:1]), faster.tail(h, points[:1]))
+    except (RuntimeError, TypeError, ValueError):
+        same = False
+    return faster if same else split

@@ -1,0 +1,151 @@
+"""What every explainer talks to: a fitted estimator as functions of the user's rows."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.base import clone
+
+from sklearn_xai._rng import draw_seed, isolated_rng, own_random_state
+from sklearn_xai.models.affine_head import find_affine_head
+from sklearn_xai.models.blackbox import BlackBox
+from sklearn_xai.models.columns import as_array, find_columns, run_steps, split_pipeline
+from sklearn_xai.models.network import Network, is_module, is_net, is_network, train_network, unwrap
+
+_HEAD_ROWS = 8
+
+
+class ExplainedModel:
+    """A fitted estimator as the explained outputs of raw rows and, if it ends in a network, of the network's inputs.
+
+    Parameters
+    ----------
+    estimator : fitted estimator, skorch net, torch module, or Pipeline that ends in one
+    background : table of shape (n_background, n_columns), or array (n_background, ...)
+        Raw rows, as the user gives them.
+    names : ndarray of shape (n_columns,)
+    output : {"auto", "raw", "proba"}
+    gradients : bool
+        Whether the explainer needs gradients, and so a network at the end and columns that can be folded back.
+    caller : str
+        The explainer's name, for messages.
+    """
+
+    def __init__(self, estimator, background, names, *, output="auto", gradients=False, caller="Explainer"):
+        steps, final = split_pipeline(estimator)
+        self.network = self.blackbox = self.columns = self.split = None
+        if is_network(final):
+            self.steps = steps
+            table = background if background.ndim == 2 else background.reshape(len(background), -1)
+            self.columns = find_columns(steps, table, names, caller if gradients else None)
+            affine = self.columns.affine if self.columns is not None else None
+            self.network = Network(
+                final, self.inputs(background)[:_HEAD_ROWS], output=output, prefix=affine, caller=caller
+            )
+        elif gradients:
+            raise ValueError(
+                f"{caller} takes gradients: the 'estimator' parameter must be a skorch net, a torch.nn.Module, or a "
+                f"Pipeline that ends in one. Got {type(final).__name__}. For any other model use LocalSurrogateExplainer, "
+                "RFEExplainer or SHAPExplainer."
+            )
+        else:
+            self.blackbox = BlackBox(estimator, background, output=output, caller=caller)
+        seen = self.network or self.blackbox
+        self.n_outputs, self.classes = seen.n_outputs, seen.classes
+        self.classifier = seen.classifier
+
+    @property
+    def column_wise(self):
+        """Whether columns can be removed at the network's inputs, after the preprocessing."""
+        return self.network is not None and self.columns is not None
+
+    @property
+    def dtype(self):
+        """The type of the explained output."""
+        return self.network.numpy_dtype if self.network is not None else np.float64
+
+    def inputs(self, X):
+        """Return raw rows as the network takes them."""
+        if self.columns is not None and not self.columns.identity:
+            return self.columns.inputs(X)
+        return as_array(run_steps(self.steps, X))
+
+    def outputs(self, X, inputs=None):
+        """Return the explained outputs of raw rows, shape (n_rows, n_outputs)."""
+        if self.network is None:
+            return self.blackbox.outputs(X)
+        return self.network.outputs(self.inputs(X) if inputs is None else inputs)
+
+    def predict_proba(self, X):
+        """Return the probabilities of the classes, shape (n_rows, n_classes), as the network's training means them."""
+        inputs = self.inputs(X)
+        return self.network.with_output("proba", inputs[:1]).outputs(inputs)
+
+    def predict(self, X):
+        """Return the labels or values a network predicts, whatever the labels it was trained on."""
+        if not self.classifier:
+            inputs = self.inputs(X)
+            out = self.network.with_output("auto", inputs[:1]).outputs(inputs)
+            return out[:, 0] if out.shape[1] == 1 else out
+        proba = self.predict_proba(X)
+        threshold = getattr(self.network.estimator, "threshold", None)
+        if threshold is not None and proba.shape[1] == 2:
+            return self.classes[(proba[:, 1] > threshold).astype(int)]
+        return self.classes[proba.argmax(axis=1)]
+
+    def find_head(self, inputs):
+        """Return the network split after its affine head; found once, from background rows."""
+        if self.split is None:
+            self.split = find_affine_head(self.network, inputs[:_HEAD_ROWS])
+        return self.split
+
+
+def train_clone(estimator, X, y, *, random_state=None, fit_params=None):
+    """Train a clone of an estimator on (X, y), as every scikit-learn meta-estimator does.
+
+    A skorch net, alone or at the end of a Pipeline, gets rows of its module's type and labels as it needs them. A
+    FrozenEstimator or a plain torch module is returned as it is. The global random states are left as they were.
+
+    Parameters
+    ----------
+    estimator : estimator, skorch net, torch.nn.Module or Pipeline
+    X : table of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+    random_state : int, RandomState or None
+        Seeds the training: torch's generator and every ``random_state`` parameter that is None.
+    fit_params : dict, optional
+        Passed to ``fit``.
+    """
+    if estimator is not unwrap(estimator) or is_module(estimator):
+        return estimator
+    fit_params = fit_params or {}
+    rng = own_random_state(random_state)
+    trained = clone(estimator)
+    if random_state is not None:
+        _seed(trained, rng)
+    with isolated_rng(draw_seed(rng)):
+        if is_net(trained):
+            return train_network(trained, X, y, renew=_was_fitted(estimator), fit_params=fit_params)
+        final = trained.steps[-1][1] if hasattr(trained, "steps") else None
+        if final is None or not is_net(final) or fit_params:
+            return trained.fit(X, y, **fit_params)
+        before = trained[:-1] if len(trained.steps) > 1 else None
+        if before is not None:
+            X = as_array(before.fit_transform(X, y))
+            trained.steps[:-1] = before.steps  # a Pipeline with memory fits copies of its steps
+        train_network(final, X, y, renew=_was_fitted(estimator.steps[-1][1]))
+        return trained
+
+
+def _was_fitted(net):
+    return bool(getattr(net, "initialized_", False))
+
+
+def _seed(estimator, rng):
+    """Set every ``random_state`` that is None, as scikit-learn's ensembles do."""
+    free = [
+        name
+        for name, value in sorted(estimator.get_params(deep=True).items())
+        if (name == "random_state" or name.endswith("__random_state")) and value is None
+    ]
+    if free:
+        estimator.set_params(**{name: draw_seed(rng) for name in free})

@@ -1,0 +1,380 @@
+"""A skorch net or a torch module, seen as a differentiable function of rows. The only file that knows skorch."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from contextlib import contextmanager, nullcontext
+
+import numpy as np
+import torch
+from sklearn.base import clone, is_classifier
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.preprocessing import LabelEncoder
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from sklearn_xai._rng import isolated_rng
+
+# Threads that explain the same module must not see each other's evaluation mode and swapped layers.
+_LOCK = threading.RLock()
+_TERMINAL_NAMES = {"sigmoid", "expit", "softmax", "log_softmax"}
+
+
+def unwrap(estimator):
+    """Take an estimator out of its FrozenEstimator, if it is in one."""
+    while isinstance(estimator, FrozenEstimator):
+        estimator = estimator.estimator
+    return estimator
+
+
+def is_module(estimator):
+    """Whether the estimator is a plain torch module."""
+    return isinstance(unwrap(estimator), nn.Module)
+
+
+def is_net(estimator):
+    """Whether the estimator is a skorch net, by what it can do rather than by its class."""
+    estimator = unwrap(estimator)
+    return hasattr(estimator, "infer") and hasattr(estimator, "initialize_module")
+
+
+def is_network(estimator):
+    """Whether gradients can be taken through the estimator itself."""
+    return is_module(estimator) or is_net(estimator)
+
+
+def check_network_is_fitted(net, caller):
+    """Raise when a skorch net has no module yet, and warn when it has one that never saw data."""
+    net = unwrap(net)
+    if not getattr(net, "initialized_", False) or not hasattr(net, "module_"):
+        raise NotFittedError(_not_fitted_message(caller, net))
+    if not len(getattr(net, "history_", [])) and not getattr(net, "_trimmed_for_prediction", False):
+        warnings.warn(
+            f"The {type(net).__name__} given to {caller} is initialized, but has no training history: unless its "
+            "parameters were loaded from a file, random weights are explained.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def _not_fitted_message(caller, estimator):
+    return (
+        f"This {type(estimator).__name__} instance is not fitted yet, and {caller}.fit was called without y. Either fit "
+        f"the estimator before it is explained, or call {caller}.fit(X, y) to have a clone of it trained: {caller} "
+        "requires y to be passed, but the target y is None."
+    )
+
+
+class Network:
+    """The explained outputs of a network as a function of its input tensor.
+
+    Parameters
+    ----------
+    estimator : skorch net or torch.nn.Module
+        Fitted. A FrozenEstimator around it is taken off.
+    sample : ndarray of shape (n_samples, ...)
+        A few rows, to see what the network returns.
+    output : {"auto", "raw", "proba"}
+        "raw" is what comes before the final softmax or sigmoid of a classifier; "auto" is "raw" for a net, and the
+        output as it stands for a plain module.
+    prefix : tuple of (matrix (n_hidden, n_inputs), offset (n_hidden,)), optional
+        An affine map that is applied before the network, such as a fitted PCA.
+    caller : str
+        The explainer's name, for messages.
+    """
+
+    def __init__(self, estimator, sample, *, output="auto", prefix=None, caller="Network"):
+        self.estimator = unwrap(estimator)
+        self.output = output
+        self.prefix = prefix
+        self.is_net = not isinstance(self.estimator, nn.Module)
+        self.classifier = self.is_net and is_classifier(self.estimator)
+        self._nonlinearity = self._find_nonlinearity() if self.is_net else None
+        self._at_terminal = False
+        with self.frozen(), torch.no_grad():
+            z = self.tensor(sample)
+            try:
+                out, terminal = self._record_terminal(z)
+            except (RuntimeError, TypeError, ValueError, IndexError) as error:
+                raise ValueError(
+                    f"{caller}: the network could not be run on rows of shape {tuple(z.shape[1:])} and type "
+                    f"{z.dtype}: {error}"
+                ) from error
+            self._check_output(out, len(sample), caller)
+            self._at_terminal = self._wants_terminal(terminal, caller)
+            self.n_outputs = self(z).shape[1]
+        self.classes = self._find_classes()
+
+    # ------------------------------------------------------------------ what kind of network it is
+    @property
+    def module(self):
+        """The torch module that is explained."""
+        return self.estimator.module_ if self.is_net else self.estimator
+
+    @property
+    def dtype(self):
+        """The floating type of the module's parameters (float32 when it has none)."""
+        return next((p.dtype for p in self.module.parameters() if p.is_floating_point()), torch.float32)
+
+    @property
+    def device(self):
+        """The device of the module's parameters (the CPU when it has none)."""
+        return next((p.device for p in self.module.parameters()), torch.device("cpu"))
+
+    @property
+    def numpy_dtype(self):
+        """The type of the attributions."""
+        return {torch.float64: np.float64}.get(self.dtype, np.float32)
+
+    def _find_nonlinearity(self):
+        """Name what skorch does between the module's output and ``predict_proba``."""
+        chosen = getattr(self.estimator, "predict_nonlinearity", None)
+        if callable(chosen):
+            return "custom"
+        if chosen != "auto":
+            return "identity"
+        return {"CrossEntropyLoss": "softmax", "BCEWithLogitsLoss": "sigmoid", "BCELoss": "probabilities"}.get(
+            _criterion_name(self.estimator), "identity"
+        )
+
+    def _find_classes(self):
+        if not self.classifier:
+            return None
+        classes = _stored_classes(self.estimator)
+        # A net trained on integer labels uses them as indices: with more outputs than labels seen, they are the labels.
+        return classes if classes is not None and len(classes) == self.n_outputs else np.arange(self.n_outputs)
+
+    # ------------------------------------------------------------------ running it
+    def tensor(self, rows):
+        """Copy rows to a tensor of the module's type, on its device."""
+        if isinstance(rows, torch.Tensor):
+            rows = rows.detach().cpu().numpy()
+        rows = np.asarray(rows)
+        if rows.dtype.kind in "iu" and self.takes_integers:
+            return torch.as_tensor(np.array(rows, dtype=np.int64), device=self.device)
+        return torch.as_tensor(np.array(rows, dtype=self.numpy_dtype), device=self.device)
+
+    @property
+    def takes_integers(self):
+        """Whether the module looks rows up in an embedding, so that integers must stay integers."""
+        return _has_embedding(self.module)
+
+    @contextmanager
+    def frozen(self):
+        """Evaluation mode without parameter gradients; everything of the user's is put back, also after an error."""
+        module = self.module
+        recurrent = any(isinstance(part, nn.RNNBase) for part in module.modules())
+        cudnn = torch.backends.cudnn.flags(enabled=False) if recurrent and self.device.type == "cuda" else nullcontext()
+        with _LOCK, torch.inference_mode(False), torch.enable_grad(), isolated_rng(), cudnn:
+            modes = [(part, part.training) for part in module.modules()]
+            learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
+            try:
+                for part, _ in modes:
+                    part.training = False
+                for parameter in learning:
+                    parameter.requires_grad_(False)
+                yield self
+            finally:
+                for part, mode in modes:
+                    part.training = mode
+                for parameter in learning:
+                    parameter.requires_grad_(True)
+
+    def _module_output(self, z):
+        if self.prefix is not None:
+            matrix, offset = self.prefix
+            z = torch.nn.functional.linear(z, self._constant(matrix), self._constant(offset))
+        out = self.estimator.infer(z) if self.is_net else self.estimator(z)
+        return out[0] if isinstance(out, (tuple, list)) else out
+
+    def _constant(self, array):
+        return torch.as_tensor(array, dtype=self.dtype, device=self.device)
+
+    def _record_terminal(self, z):
+        with _LastNonlinearity() as last:
+            out = self._module_output(z)
+        return out, last.input_of(out)
+
+    def __call__(self, z):
+        """Return the explained outputs, shape (n_rows, n_outputs); call inside ``frozen()``."""
+        if self._at_terminal:
+            out = self._record_terminal(z)[1]
+        else:
+            out = self._module_output(z)
+        out = out.reshape(len(out), -1)
+        if self.output == "proba" and self.is_net:
+            return self._probabilities(out)
+        if self.classifier and out.shape[1] == 1:
+            return torch.cat([-out, out], dim=1)
+        return out
+
+    def _probabilities(self, out):
+        if self._nonlinearity == "custom":
+            out = self.estimator.predict_nonlinearity(out if out.shape[1] > 1 else out[:, 0])
+        elif self._nonlinearity == "softmax":
+            out = torch.softmax(out, dim=1)
+        elif self._nonlinearity == "sigmoid":
+            out = torch.sigmoid(out)
+        out = out.reshape(len(out), -1)
+        return torch.cat([1 - out, out], dim=1) if out.shape[1] == 1 else out
+
+    def outputs(self, rows, batch_size=4096):
+        """Return the explained outputs of an array of rows, without gradients, as an array (n_rows, n_outputs)."""
+        result = np.empty((len(rows), self.n_outputs), dtype=self.numpy_dtype)
+        with self.frozen(), torch.no_grad():
+            for start in range(0, len(rows), batch_size):
+                part = slice(start, start + batch_size)
+                result[part] = self(self.tensor(rows[part])).cpu().numpy()
+        return result
+
+    def with_output(self, output, sample):
+        """Return the same network seen at another output."""
+        return Network(self.estimator, sample, output=output, prefix=self.prefix)
+
+    # ------------------------------------------------------------------ checks
+    def _wants_terminal(self, terminal, caller):
+        """Whether what is explained is the input of the module's last softmax or sigmoid."""
+        if self.output == "proba":
+            if not self.classifier and terminal is None:
+                raise ValueError(
+                    f"The 'output' parameter of {caller} is 'proba', but {type(self.estimator).__name__} is not a "
+                    "classifier and its last step is no softmax or sigmoid. Use output='raw'."
+                )
+            return False
+        if self.is_net:
+            return self.classifier and terminal is not None and self._nonlinearity in ("identity", "probabilities")
+        return self.output == "raw" and terminal is not None
+
+    def _check_output(self, out, n_rows, caller):
+        if not isinstance(out, torch.Tensor) or out.ndim == 0 or len(out) != n_rows:
+            got = tuple(out.shape) if isinstance(out, torch.Tensor) else type(out).__name__
+            raise ValueError(
+                f"{caller} needs a network that returns one row of outputs for each row of input. For {n_rows} rows it "
+                f"returned {got}."
+            )
+
+
+class _LastNonlinearity(TorchFunctionMode):
+    """Remembers the last sigmoid or softmax of a forward pass, however it is spelled: module, function or method."""
+
+    def __init__(self):
+        super().__init__()
+        self._last = None
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        out = func(*args, **kwargs)
+        if getattr(func, "__name__", "") in _TERMINAL_NAMES:
+            self._last = (args[0] if args else kwargs["input"], out)
+        return out
+
+    def input_of(self, result):
+        """Return what the last non-linearity was given, if its output is the result (up to a reshape)."""
+        if self._last is None:
+            return None
+        given, out = self._last
+        same = isinstance(result, torch.Tensor) and out.numel() == result.numel()
+        if same and out.data_ptr() == result.data_ptr() and given.shape == out.shape:
+            return given.reshape(result.shape)
+        return None
+
+
+def _criterion_name(net):
+    """Name the loss a net is trained with; also before it is initialized and after it was trimmed for prediction."""
+    names = getattr(net, "_criteria", ["criterion"]) or ["criterion"]
+    if len(names) != 1:
+        return None
+    criterion = getattr(net, names[0] + "_", None)
+    criterion = getattr(net, names[0], None) if criterion is None else criterion
+    criterion = getattr(criterion, "_orig_mod", criterion)
+    kind = criterion if isinstance(criterion, type) else type(criterion)
+    known = (nn.CrossEntropyLoss, nn.BCEWithLogitsLoss, nn.BCELoss)
+    return next((loss.__name__ for loss in known if issubclass(kind, loss)), kind.__name__)
+
+
+def _has_embedding(module):
+    return any(isinstance(part, (nn.Embedding, nn.EmbeddingBag)) for part in module.modules())
+
+
+def _stored_classes(net):
+    stored = getattr(net, "training_classes_", None)
+    if stored is not None:
+        return np.asarray(stored)
+    try:
+        return np.asarray(net.classes_)
+    except AttributeError:
+        return None
+
+
+# ---------------------------------------------------------------------- training
+def train_network(net, X, y, *, renew=False, fit_params=None):
+    """Fit a clone of a skorch net on an array, whatever its type and labels; returns the net.
+
+    The labels of a classifier may be anything: the net is trained on their indices, and keeps them as
+    ``training_classes_``. ``renew`` draws the weights of a module given as an instance anew: skorch trains the
+    instance itself, so a clone of a fitted net starts from what that net has learned. Call inside ``isolated_rng``.
+    """
+    if renew and isinstance(net.module, nn.Module) and not _has_params(net, "module__"):
+        net.set_params(module=_renewed(net.module))
+    dtype, out_ndim = _look_at_module(net, X)
+    X = np.asarray(X)
+    keep_integers = X.dtype.kind in "iu" and dtype is None
+    X = np.array(X, dtype=np.int64 if keep_integers else (dtype or np.float32))
+    labels = None
+    if y is not None and is_classifier(net):
+        encoder = LabelEncoder().fit(y)
+        labels, y = encoder.classes_, encoder.transform(y)
+        y = y.astype(np.float32 if _criterion_name(net) in ("BCELoss", "BCEWithLogitsLoss") else np.int64)
+    elif y is not None:
+        y = np.asarray(y, dtype=X.dtype if X.dtype.kind == "f" else np.float32)
+        y = y.reshape(len(y), -1) if out_ndim != 1 else y
+    net.fit(X, y, **(fit_params or {}))
+    if labels is not None:
+        net.training_classes_ = labels
+    return net
+
+
+def _has_params(net, prefix):
+    return any(name.startswith(prefix) for name in vars(net))
+
+
+def _renewed(module):
+    """Draw new weights, so that a clone of a net shares no training with the net it was cloned from."""
+    covered = set()
+    for part in module.modules():
+        if hasattr(part, "reset_parameters"):
+            part.reset_parameters()
+            covered.update(id(parameter) for parameter in part.parameters())
+    left = [name for name, parameter in module.named_parameters() if id(parameter) not in covered]
+    if left:
+        warnings.warn(
+            f"The module of the net is an instance of {type(module).__name__}: its parameters {left} have no "
+            "reset_parameters and start from the values of the given instance, trained or not. Give the class instead "
+            "of an instance to have them drawn anew in each fit.",
+            UserWarning,
+            stacklevel=2,
+        )
+    return module
+
+
+def _look_at_module(net, X):
+    """Return (the floating type of the module's input or None for token ids, the number of axes of its output)."""
+    probe = clone(net)
+    probe.set_params(verbose=0)
+    try:
+        probe.initialize()
+    except (RuntimeError, TypeError, ValueError):
+        return np.float32, None  # its size is set when training begins, by a callback
+    if _has_embedding(probe.module_) and np.asarray(X).dtype.kind in "iu":
+        return None, None
+    lazy = (p for p in probe.module_.parameters() if not isinstance(p, nn.parameter.UninitializedParameter))
+    dtype = {torch.float64: np.float64}.get(next((p.dtype for p in lazy), None), np.float32)
+    try:
+        probe.module_.eval()
+        with torch.no_grad():
+            out = probe.infer(torch.as_tensor(np.array(X[:2], dtype=dtype), device=probe.device))
+    except (RuntimeError, TypeError, ValueError, IndexError):
+        return dtype, None
+    return dtype, (out[0] if isinstance(out, (tuple, list)) else out).ndim
