@@ -109,7 +109,9 @@ class ComparisonDisplay:
         ----------
         frame : DataFrame of shape (n_explainers, n_measures)
             Explainers as index; of the columns faithfulness, completeness_gap, stability, agreement, fit_seconds,
-            transform_seconds and rows_per_second those that there are; faithfulness_std for error bars.
+            transform_seconds and rows_per_second those that there are; for error bars a column with `_std` after the
+            name of the measure, or one with `_low` and one with `_high`. A reference named in ``frame.attrs`` is not
+            emphasised for agreeing with itself.
         measures : sequence of str, default=None
             The columns to draw. All known ones that `frame` has when not given.
         ax : matplotlib Axes, default=None
@@ -232,17 +234,16 @@ def _draw_panel(ax: Axes, name: str, bars: DataFrame, controls: DataFrame, **kwa
     measure = MEASURES[name]
     values, references = (frame[name].to_numpy(dtype=float, na_value=np.nan) for frame in (bars, controls))
     known, y = np.isfinite(values), np.arange(len(values))
+    # The reference agrees with itself; that is no merit.
+    rivals = known & ~((name == "agreement") & (bars.index == bars.attrs.get("reference")))
     best = np.zeros(len(values), dtype=bool)
-    if known.any():
-        best = values == (values[known].max() if measure.higher_is_better else values[known].min())
+    if rivals.any():
+        best = rivals & (values == (values[rivals].max() if measure.higher_is_better else values[rivals].min()))
     colors = [NEUTRAL if is_best else MUTED for is_best in best]
     ax.barh(y, np.where(known, values, 0.0), **{"height": 0.64, "color": colors, **kwargs})
-    spread = f"{name}_std"
-    reach = values
-    if spread in bars.columns:
-        errors = np.nan_to_num(bars[spread].to_numpy(dtype=float, na_value=np.nan))
-        ax.errorbar(values[known], y[known], xerr=errors[known], fmt="none", ecolor=INK, elinewidth=1)
-        reach = np.where(values < 0, values - errors, values + errors)
+    low, high = _spread(bars, name, values)
+    ax.hlines(y[high > low], low[high > low], high[high > low], color=INK, linewidth=1, zorder=2)
+    reach = np.where(values < 0, low, high)
     for reference, label in zip(references, controls.index, strict=True):
         if np.isfinite(reference):
             ax.axvline(reference, color=POSITIVE, linestyle="--", linewidth=1.2, zorder=2)
@@ -250,7 +251,7 @@ def _draw_panel(ax: Axes, name: str, bars: DataFrame, controls: DataFrame, **kwa
         ax.plot([], [], color=POSITIVE, linestyle="--", linewidth=1.2, label=f"control: {shorten(label, 30)}")
 
     clean(ax)
-    is_log = _limits(ax, np.concatenate([values[known], reach[known], references[np.isfinite(references)]]))
+    is_log = _limits(ax, np.concatenate([values[known], low[known], high[known], references[np.isfinite(references)]]))
     direction = "higher is better" if measure.higher_is_better else "lower is better"
     ax.set_title(measure.title, fontsize="medium", color=INK, loc="left")
     ax.set_xlabel(direction + (", log scale" if is_log else ""), fontsize=ANNOTATION_SIZE, color=INK)
@@ -263,6 +264,17 @@ def _draw_panel(ax: Axes, name: str, bars: DataFrame, controls: DataFrame, **kwa
         )
         text = number_text(value) if np.isfinite(value) else "n/a"
         write_beside(ax, end if np.isfinite(value) else start, row, text, left=value < 0, path_effects=halo, **style)
+
+
+def _spread(frame: DataFrame, name: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends of the error bars: an interval, a standard deviation to both sides, or the values themselves."""
+    low, high = values, values
+    if {f"{name}_low", f"{name}_high"} <= set(frame.columns):
+        low, high = (frame[f"{name}_{end}"].to_numpy(dtype=float, na_value=np.nan) for end in ("low", "high"))
+    elif f"{name}_std" in frame.columns:
+        error = frame[f"{name}_std"].to_numpy(dtype=float, na_value=np.nan)
+        low, high = values - error, values + error
+    return np.where(np.isnan(low), values, low), np.where(np.isnan(high), values, high)
 
 
 def _limits(ax: Axes, values: np.ndarray) -> bool:

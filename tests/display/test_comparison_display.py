@@ -116,11 +116,27 @@ def test_column_of_missing_values_is_drawn(ax):
     display.figure_.draw_without_rendering()
 
 
+def spans(ax):
+    (lines,) = ax.collections
+    return [list(segment[:, 0]) for segment in lines.get_segments()][::-1]
+
+
 def test_error_bars_are_the_standard_deviations(ax):
     display = ComparisonDisplay.from_frame(comparison(), measures=["faithfulness"], ax=ax)
-    (segments,) = (collection.get_segments() for collection in display.axes_[0].collections)
-    spans = np.array([segment[:, 0] for segment in segments])[::-1]
-    assert_allclose(spans, [[0.8, 1.0], [0.3, 0.7], [0.75, 0.85]])
+    assert_allclose(spans(display.axes_[0]), [[0.8, 1.0], [0.3, 0.7], [0.75, 0.85]])
+
+
+def test_error_bars_are_the_interval_where_there_is_one(ax):
+    frame = comparison().assign(stability_low=[0.6, np.nan, -0.4, 0.0], stability_high=[0.75, np.nan, 0.1, 0.0])
+    display = ComparisonDisplay.from_frame(frame, measures=["stability"], ax=ax)
+    assert_allclose(spans(display.axes_[0]), [[0.6, 0.75], [-0.4, 0.1]])
+
+
+def test_reference_is_not_praised_for_agreeing_with_itself(ax):
+    frame = comparison().assign(agreement=[0.8, 0.6, 1.0, 0.0])
+    frame.attrs["reference"] = "SHAP"
+    display = ComparisonDisplay.from_frame(frame, measures=["agreement", "faithfulness"], ax=ax)
+    assert best(display.axes_[0]) == [True, False, False]
 
 
 def test_given_axes_hold_all_panels(ax):
