@@ -35,7 +35,8 @@ class LinearExplainer(TransformerMixin, BaseEstimator):
     def coalition_values(self, X, coalitions):
         X = np.asarray(X, dtype=float)
         kept = np.asarray(coalitions, dtype=float)
-        return (X * self.coef_) @ kept.T + (self.mean_ * self.coef_) @ (1 - kept).T
+        values = (X * self.coef_) @ kept.T + (self.mean_ * self.coef_) @ (1 - kept).T
+        return np.stack([values, 1 - values], axis=2) if self.target == "all" else values
 
     def transform(self, X):
         exact = self.coef_ * (np.asarray(X, dtype=float) - self.mean_)

@@ -52,10 +52,13 @@ def test_one_player_has_no_faithfulness(linear_explainer, X):
     assert faithfulness_correlation(explainer, X[:, :1]) == 0.0
 
 
-def test_faithfulness_wants_a_single_target(linear_explainer, X):
+def test_faithfulness_of_all_targets_is_their_mean(linear_explainer, X):
     explainer = linear_explainer(target="all").fit(X)
-    with pytest.raises(ValueError, match="one explained output per row. LinearExplainer gives 2 .target='all'."):
-        faithfulness_correlation(explainer, X)
+    both = explainer.transform(X)
+    assert faithfulness_correlation(explainer, X) == pytest.approx(1.0)
+    assert faithfulness_correlation(explainer, X, explainer.explain(X).values) == pytest.approx(1.0)
+    one_wrong = np.hstack([both[:, :6], -both[:, 6:]])
+    assert faithfulness_correlation(explainer, X, one_wrong) == pytest.approx(0.0)
 
 
 def test_faithfulness_names_what_does_not_fit(linear_explainer, X):
