@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from sklearn_xai.explainers import (
-    GradientXWeightExplainer,
-    InputXGradientExplainer,
-    IntegratedGradientsExplainer,
-    SaliencyExplainer,
-)
+from sklearn_xai.explainers import *  # noqa: F403
+from sklearn_xai.explainers import __all__ as _explainers
+from sklearn_xai.explainers.discovery import all_explainers
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "GradientXWeightExplainer",
-    "InputXGradientExplainer",
-    "IntegratedGradientsExplainer",
-    "SaliencyExplainer",
-]
+__all__ = [*_explainers, "all_explainers"]

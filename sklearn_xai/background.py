@@ -109,9 +109,9 @@ def resolve_baseline(baseline, inputs, caller):
     rows = rows[np.newaxis] if rows.ndim == len(shape) else rows
     if rows.shape[1:] != shape or not len(rows):
         raise ValueError(
-            f"The 'baseline' parameter of {caller} must be one of {', '.join(map(repr, BASELINES))} or an array of shape "
-            f"{shape} or {('n_baselines', *shape)}, in the space of the model's inputs (after the preprocessing of a "
-            f"Pipeline). Got shape {np.shape(baseline)}."
+            f"The 'baseline' parameter of {caller} must be one of {', '.join(map(repr, BASELINES))} or an array of "
+            f"shape {shape} or {('n_baselines', *shape)}, in the space of the model's inputs (after the preprocessing "
+            f"of a Pipeline). Got shape {np.shape(baseline)}."
         )
     if not np.isfinite(rows).all():
         raise ValueError(f"The 'baseline' parameter of {caller} must be finite. Got NaN or infinity.")
@@ -150,8 +150,8 @@ def resolve_groups(feature_groups, names, caller):
             j = position.get(column, column)
             if not isinstance(j, Integral) or isinstance(j, bool) or not 0 <= j < n:
                 raise ValueError(
-                    f"The 'feature_groups' parameter of {caller} names the column {column!r} in group {group!r}, which is "
-                    f"not in the table. Its columns are: {_listed(names)}."
+                    f"The 'feature_groups' parameter of {caller} names the column {column!r} in group {group!r}, which "
+                    f"is not in the table. Its columns are: {_listed(names)}."
                 )
             if j in owner:
                 raise ValueError(

@@ -184,8 +184,8 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             validate_data(self, X, reset=reset, skip_check_array=True)
             if not len(X) or not X.shape[1]:
                 raise ValueError(
-                    f"Found array with {len(X)} sample(s) and {X.shape[1]} feature(s) (shape={X.shape}) while a minimum of "
-                    f"1 is required by {type(self).__name__}."
+                    f"Found array with {len(X)} sample(s) and {X.shape[1]} feature(s) (shape={X.shape}) while a "
+                    f"minimum of 1 is required by {type(self).__name__}."
                 )
             return X
         if is_frame(X):
@@ -206,8 +206,8 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         if bad:
             raise ValueError(
                 f"{type(self).__name__}: a network takes numbers, but the columns {bad} of X hold other values. Put a "
-                "ColumnTransformer in front of the net, in one Pipeline, and explain that: its attributions are those of "
-                "the columns of X."
+                "ColumnTransformer in front of the net, in one Pipeline, and explain that: its attributions are those "
+                "of the columns of X."
             )
 
     def _check_target_values(self, X, y):
@@ -226,8 +226,8 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         estimator, name = self.estimator, type(self).__name__
         if isinstance(estimator, type) or not (is_network(estimator) or hasattr(estimator, "fit")):
             raise TypeError(
-                f"The 'estimator' parameter of {name} must be an estimator, a skorch net, a torch.nn.Module or a Pipeline "
-                f"(an instance). Got {estimator!r}."
+                f"The 'estimator' parameter of {name} must be an estimator, a skorch net, a torch.nn.Module or a "
+                f"Pipeline (an instance). Got {estimator!r}."
             )
         if y is not None:
             if sklearn.get_config()["enable_metadata_routing"]:
@@ -245,9 +245,9 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
                 check_is_fitted(estimator)
         except NotFittedError as error:
             raise NotFittedError(
-                f"This {type(estimator).__name__} instance is not fitted yet, and {name}.fit was called without y. Either "
-                f"fit the estimator before it is explained, or call {name}.fit(X, y) to have a clone of it trained: then "
-                f"{name} requires y to be passed, but the target y is None."
+                f"This {type(estimator).__name__} instance is not fitted yet, and {name}.fit was called without y. "
+                f"Either fit the estimator before it is explained, or call {name}.fit(X, y) to have a clone of it "
+                f"trained: then {name} requires y to be passed, but the target y is None."
             ) from error
         final = split_pipeline(estimator)[1]
         if is_net(final):
@@ -360,8 +360,8 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         if above.any():
             worst = int(np.argmax(gap - tolerance))
             warnings.warn(
-                f"{type(self).__name__}: the completeness gap of {above.sum()} of {len(gap)} rows is above the tolerance "
-                f"(largest: {gap[worst]:.3g}, allowed there: {tolerance[worst]:.3g}). {self._gap_advice}.",
+                f"{type(self).__name__}: the completeness gap of {above.sum()} of {len(gap)} rows is above the "
+                f"tolerance (largest: {gap[worst]:.3g}, allowed there: {tolerance[worst]:.3g}). {self._gap_advice}.",
                 ConvergenceWarning,
                 stacklevel=4,
             )

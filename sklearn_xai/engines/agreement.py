@@ -112,7 +112,7 @@ def draw_subsets(n_players, n_subsets, *, subset_size=None, random_state=0) -> n
 
 
 def _is_count(value) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)
 
 
 def subset_faithfulness(attributions, coalitions, values, full) -> np.ndarray:

@@ -24,8 +24,8 @@ import torch
 # Operations that are affine, or linear in each factor: whether their composition is affine is then decided exactly, up
 # to rounding, by evaluating it at random points.
 _MULTILINEAR = {
-    "AccumulateGrad", "Addmm", "Mm", "Bmm", "Baddbmm", "T", "Transpose", "Permute", "View", "UnsafeView", "ReshapeAlias",
-    "Alias", "Clone", "ToCopy", "Expand", "Squeeze", "Unsqueeze", "Select", "Slice", "Cat", "Stack", "Unbind", "Split",
+    "AccumulateGrad", "Addmm", "Mm", "Bmm", "Baddbmm", "T", "Transpose", "Permute", "View", "UnsafeView",
+    "ReshapeAlias", "Alias", "Clone", "ToCopy", "Expand", "Squeeze", "Unsqueeze", "Select", "Slice", "Cat", "Stack", "Unbind", "Split",
     "SplitWithSizes", "Index", "IndexSelect", "ConstantPadNd", "Add", "Sub", "Rsub", "Mul", "Div", "Neg", "Sum", "Mean",
     "Convolution", "Conv1D", "Conv2D", "Mkldnn Convolution", "MkldnnConvolution", "ThnnConv2D", "SlowConv2D",
     "NativeBatchNorm", "CudnnBatchNorm", "MiopenBatchNorm", "BatchNorm", "AvgPool1D", "AvgPool2D", "AvgPool3D",

@@ -16,7 +16,7 @@ _CHUNK = 2_000_000  # cells of a table that is pushed through the preprocessing 
 
 
 def split_pipeline(estimator):
-    """Return ([(name, fitted transformer), ...], final estimator) of a fitted estimator; no steps when it is no Pipeline.
+    """Return ([(name, fitted transformer), ...], final estimator) of a fitted estimator; no steps but for a Pipeline.
 
     Frozen estimators and fitted searches (``best_estimator_``) are looked into.
     """
@@ -149,9 +149,9 @@ def find_columns(steps, background, names, caller):
         return None
     name, step = steps[cut]
     raise ValueError(
-        f"{caller} attributes to the columns {[str(name) for name in names[:6]]}{'...' if n_columns > 6 else ''}, but the "
-        f"step {name!r} ({type(step).__name__}) of the Pipeline mixes columns in a way that is not linear, so that a "
-        "gradient at its outputs says nothing of single columns. Use a method that calls the whole Pipeline, such as "
+        f"{caller} attributes to the columns {[str(name) for name in names[:6]]}{'...' if n_columns > 6 else ''}, but "
+        f"the step {name!r} ({type(step).__name__}) of the Pipeline mixes columns in a way that is not linear, so that "
+        "a gradient at its outputs says nothing of single columns. Use a method that calls the whole Pipeline, such as "
         "LocalSurrogateExplainer, RFEExplainer or SHAPExplainer, or explain the later steps alone."
     )
 

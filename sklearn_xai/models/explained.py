@@ -44,8 +44,8 @@ class ExplainedModel:
         elif gradients:
             raise ValueError(
                 f"{caller} takes gradients: the 'estimator' parameter must be a skorch net, a torch.nn.Module, or a "
-                f"Pipeline that ends in one. Got {type(final).__name__}. For any other model use LocalSurrogateExplainer, "
-                "RFEExplainer or SHAPExplainer."
+                f"Pipeline that ends in one. Got {type(final).__name__}. For any other model use "
+                "LocalSurrogateExplainer, RFEExplainer or SHAPExplainer."
             )
         else:
             self.blackbox = BlackBox(estimator, background, output=output, caller=caller)

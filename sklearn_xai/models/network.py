@@ -61,8 +61,8 @@ def check_network_is_fitted(net, caller):
 
 def _not_fitted_message(caller, estimator):
     return (
-        f"This {type(estimator).__name__} instance is not fitted yet, and {caller}.fit was called without y. Either fit "
-        f"the estimator before it is explained, or call {caller}.fit(X, y) to have a clone of it trained: {caller} "
+        f"This {type(estimator).__name__} instance is not fitted yet, and {caller}.fit was called without y. Either "
+        f"fit the estimator before it is explained, or call {caller}.fit(X, y) to have a clone of it trained: {caller} "
         "requires y to be passed, but the target y is None."
     )
 

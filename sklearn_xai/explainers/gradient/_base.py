@@ -34,8 +34,9 @@ class GradientExplainer(BaseExplainer):
         inputs = self._model.inputs(self.background_)
         if not self._model.network.tensor(inputs[:1]).is_floating_point():
             raise ValueError(
-                f"{type(self).__name__} differentiates the network at its inputs, but the network looks whole numbers up "
-                "in an embedding, which has no gradient there. Use LocalSurrogateExplainer, RFEExplainer or SHAPExplainer."
+                f"{type(self).__name__} differentiates the network at its inputs, but the network looks whole numbers "
+                "up in an embedding, which has no gradient there. Use LocalSurrogateExplainer, RFEExplainer or "
+                "SHAPExplainer."
             )
         self._model.find_head(inputs)
 

@@ -10,8 +10,8 @@ from sklearn_xai.explainers.gradient._base import GradientExplainer
 from sklearn_xai.models.affine_head import nonlinear_operation
 
 _ACTIVATIONS = {
-    "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "softplus", "softsign", "tanh", "prelu",
-    "sigmoid", "expit", "hardtanh", "hardswish", "hardsigmoid", "logsigmoid", "log_sigmoid", "rrelu", "threshold",
+    "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "softplus", "softsign", "tanh",
+    "prelu", "sigmoid", "expit", "hardtanh", "hardswish", "hardsigmoid", "logsigmoid", "log_sigmoid", "rrelu", "threshold",
     "tanhshrink", "softshrink", "hardshrink", "clamp", "clamp_min", "clamp_max", "clip", "sin", "cos",
 }  # fmt: skip
 

@@ -145,7 +145,7 @@ class IntegratedGradientsExplainer(GradientExplainer):
     method : {"adaptive", "gausslegendre", "riemann_left", "riemann_right", "riemann_middle", "riemann_trapezoid"}, \
             default="adaptive"
         Quadrature rule. "adaptive" is the trapezoidal rule, except that the weight of each segment is split between its
-        ends so that the segment's own completeness holds: on networks with kinks (ReLU) the other rules converge slowly.
+        ends so that the segment's own completeness holds: on networks with kinks (ReLU) others converge slowly.
     background_size : int, default=100
         Number of background rows for ``baseline="sample"`` and the importances.
     %(shared)s
