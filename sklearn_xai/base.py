@@ -125,6 +125,10 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         """
         raise AttributeError(f"{type(self).__name__} does not say how it attributes.")
 
+    def _cells_per_row(self):
+        """Return how many numbers ``_attribute`` keeps for each row: what bounds the rows of a chunk."""
+        return max(1, int(np.prod(self._row_shape)))
+
     # ------------------------------------------------------------------ fit
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, **fit_params):
@@ -339,8 +343,7 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         values = np.empty((n, *shape), dtype=dtype)
         base, outputs = np.empty(n, dtype=dtype), np.empty(n, dtype=dtype)
         extras: dict[str, np.ndarray] = {}
-        cells = max(1, int(np.prod(self._row_shape)))
-        step = max(16, min(4096, _CHUNK_CELLS // cells))
+        step = max(16, min(4096, _CHUNK_CELLS // self._cells_per_row()))
         starts = track(range(0, n, step), type(self).__name__, verbose=self.verbose and n > step)
         for start in starts:
             rows = slice(start, min(n, start + step))
