@@ -122,8 +122,6 @@ def compare_explainers(
     >>> bool(table.loc["gradient", "faithfulness"] > table.loc["chance", "faithfulness"])
     True
     """
-    import shap  # noqa: F401 (here and not within the first explainer's seconds)
-
     check_explainers(explainers)
     X_eval = rows_to_explain(X, X_eval, "compare_explainers")
     reference = reference_name(explainers, reference)
@@ -133,6 +131,8 @@ def compare_explainers(
         raise ValueError(
             f"compare_explainers measures stability across folds: 'cv' must give at least 2. Got {len(splits)}."
         )
+
+    import shap  # noqa: F401 (now, and not within the first explainer's seconds)
 
     seeded = {name: _with_seed(explainer, random_state) for name, explainer in explainers.items()}
     trainer = _Trainer()

@@ -7,6 +7,7 @@ import os
 from contextlib import contextmanager
 
 import numpy as np
+import torch
 from joblib import effective_n_jobs
 from sklearn.base import clone, is_classifier
 from sklearn.frozen import FrozenEstimator
@@ -101,20 +102,18 @@ def attributions_and_names(explainer, X, y, cv, X_eval, fit_params=None, n_jobs=
 def _explain_fold(explainer, X, y, train, X_eval, fit_params, parent, cores):
     explainer = clone(explainer)
     fit_params = {name: _share(value, train, n_rows(X)) for name, value in fit_params.items()}
-    with _threads(cores if os.getpid() != parent else None):
+    with limited_threads(cores if os.getpid() != parent else None):
         explainer.fit(take_rows(X, train), None if y is None else take_rows(y, train), **fit_params)
         attributions = np.asarray(explainer.transform(X_eval))
     return finite(attributions, type(explainer).__name__), player_names(explainer, attributions)
 
 
 @contextmanager
-def _threads(limit):
+def limited_threads(limit):
     """Hold torch and BLAS to `limit` threads; None leaves them alone, as the caller's own process must be."""
     if limit is None:
         yield
         return
-    import torch
-
     before = torch.get_num_threads()
     torch.set_num_threads(limit)
     try:

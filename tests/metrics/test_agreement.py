@@ -139,8 +139,17 @@ def test_faithfulness_is_zero_where_a_side_is_silent():
     full = np.zeros(1)
     assert subset_faithfulness(np.zeros((1, 4)), kept, -drops, full) == 0.0
     assert subset_faithfulness([[1.0, 2.0, 3.0, 4.0]], kept, np.full((1, 50), 0.1), full) == 0.0
-    # 0.1 times two removed players, a sum that varies in its last bit only
     assert subset_faithfulness(np.full((1, 4), 0.1), kept, -drops, full) == 0.0
+
+
+def test_sums_that_differ_by_their_rounding_only_are_constant():
+    a, b = np.random.RandomState(0).rand(2, 200)
+    rows = np.stack([a, b, a + b], axis=1)
+    kept = np.array([[False, False, True], [True, True, False]])
+    scaled = rows / rows.max(axis=1, keepdims=True)
+    assert (scaled[:, 0] + scaled[:, 1] != scaled[:, 2]).any()
+    found = subset_faithfulness(rows, kept, np.tile([0.0, 1.0], (200, 1)), np.ones(200))
+    np.testing.assert_array_equal(found, 0.0)
 
 
 def test_rounding_of_a_float32_model_is_silence():

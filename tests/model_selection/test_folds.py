@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_xai.model_selection import cross_val_attributions
-from sklearn_xai.model_selection.folds import fold_indices
+from sklearn_xai.model_selection.folds import fold_indices, limited_threads
 
 
 def test_each_fold_trains_and_explains_as_ordinary_least_squares_does(linear, regression, X, y):
@@ -102,6 +102,18 @@ def test_fit_params_are_shared_out_with_the_rows():
     params["weights"] = list(weights)
     again = cross_val_attributions(Weighted(LinearRegression()), np.zeros((4, 1)), cv=2, fit_params=params)
     np.testing.assert_array_equal(found, again)
+
+
+def test_threads_are_limited_inside_a_worker_and_given_back():
+    before = torch.get_num_threads()
+    with limited_threads(None):
+        assert torch.get_num_threads() == before
+    with limited_threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before
+    with pytest.raises(ZeroDivisionError), limited_threads(before + 1):
+        raise ZeroDivisionError
+    assert torch.get_num_threads() == before
 
 
 def test_progress_is_shown_on_stderr_when_asked(linear, regression, X, y, capsys, monkeypatch):
