@@ -339,8 +339,7 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
 
     def _explain_target(self, X, index):
         n, dtype = len(X), self._model.dtype
-        shape = (self.n_players_,) if len(self._row_shape) == 1 else self._row_shape
-        values = np.empty((n, *shape), dtype=dtype)
+        values = np.empty((n, *self._value_shape), dtype=dtype)
         base, outputs = np.empty(n, dtype=dtype), np.empty(n, dtype=dtype)
         extras: dict[str, np.ndarray] = {}
         step = max(16, min(4096, _CHUNK_CELLS // self._cells_per_row()))
@@ -477,10 +476,10 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         outputs : ndarray of shape (n_samples,), or (n_samples, n_outputs) with ``target="all"``
         """
         check_is_fitted(self)
-        outputs = self._model.outputs(self._check_rows(X, reset=False))
+        X = self._check_rows(X, reset=False)
         if self._target_index == "all":
-            return outputs
-        return _take(outputs, _chooser(self._target_index)(outputs))
+            return self._model.outputs(X)
+        return self._model.explained(X, self._choose)[0]
 
     def coalition_values(self, X, coalitions):
         """Return the explained output of rows in which only some players are kept.
@@ -508,8 +507,7 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         fillers = np.arange(len(self._coalitions.background))
         targets = None
         if self._target_index != "all":
-            outputs = self._model.outputs(X)
-            targets = np.broadcast_to(_chooser(self._target_index)(outputs), len(X))
+            targets = self._model.explained(X, self._choose)[1]
         values = self._coalitions.values(X, np.repeat(kept, len(fillers), axis=0), np.tile(fillers, len(kept)), targets)
         return values.reshape(len(X), len(kept), len(fillers), *values.shape[2:]).mean(axis=2)
 
@@ -635,6 +633,16 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         return hasattr(self, "_model")
 
     # ------------------------------------------------------------------ for subclasses
+    @property
+    def _choose(self):
+        """The function from outputs to the index of the explained one; not for ``target="all"``."""
+        return _chooser(self._target_index)
+
+    @property
+    def _value_shape(self):
+        """Shape of the attributions of one row."""
+        return (self.n_players_,) if len(self._row_shape) == 1 else self._row_shape
+
     def _to_players(self, attributions, X, inputs):
         """Fold attributions of the network's inputs back to the columns of X, and add up those of a group."""
         if len(self._row_shape) > 1:
@@ -664,13 +672,6 @@ class _Fixed:
 
     def __call__(self, outputs):
         return self.index
-
-
-def _take(outputs, index):
-    """Pick the explained output of each row of an array."""
-    if isinstance(index, np.ndarray):
-        return np.take_along_axis(outputs, index[:, None], axis=1)[:, 0]
-    return outputs[:, index]
 
 
 def _as_blocks(values):

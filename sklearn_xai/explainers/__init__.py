@@ -8,10 +8,15 @@ from sklearn_xai.explainers.gradient import (
     IntegratedGradientsExplainer,
     SaliencyExplainer,
 )
+from sklearn_xai.explainers.selection import RFEExplainer, attribution_importance
+from sklearn_xai.explainers.surrogate import LocalSurrogateExplainer
 
 __all__ = [
     "GradientXWeightExplainer",
     "InputXGradientExplainer",
     "IntegratedGradientsExplainer",
+    "LocalSurrogateExplainer",
+    "RFEExplainer",
     "SaliencyExplainer",
+    "attribution_importance",
 ]

@@ -75,6 +75,15 @@ class ExplainedModel:
             return self.blackbox.outputs(X)
         return self.network.outputs(self.inputs(X) if inputs is None else inputs)
 
+    def explained(self, X, choose):
+        """Return the explained output of raw rows, and the index of each, shape (n_rows,) both.
+
+        ``choose`` turns outputs (n_rows, n_outputs) into an index, or one a row.
+        """
+        outputs = self.outputs(X)
+        targets = np.broadcast_to(choose(outputs), len(outputs))
+        return np.take_along_axis(outputs, targets[:, None], axis=1)[:, 0], targets
+
     def predict_proba(self, X):
         """Return the probabilities of the classes, shape (n_rows, n_classes), as the network's training means them."""
         inputs = self.inputs(X)
