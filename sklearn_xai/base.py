@@ -171,6 +171,8 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             gradients=self._gradients,
             caller=type(self).__name__,
         )
+        if self._model.columns is not None:
+            self._model.columns.learn(X)
         self._find_players(X)
         self._target_index = self._resolve_target()
         self.base_outputs_ = self._model.outputs(self.background_).mean(axis=0)

@@ -94,6 +94,14 @@ class ColumnMap:
         matrix[np.flatnonzero(known), feeds[known]] = 1
         return attributions @ matrix
 
+    def learn(self, X, rows_at_once=10_000):
+        """Complete ``feeds`` for good, from all rows of X."""
+        for start in range(0, len(X), rows_at_once):
+            if (self.feeds >= 0).all():
+                return
+            part = take_rows(X, slice(start, start + rows_at_once))
+            self.feeds = self.feeds_of(part, self.inputs(part))
+
     def feeds_of(self, X, inputs):
         """Complete ``feeds`` for inputs that these rows move and the background did not, such as a rare category."""
         if self.identity:

@@ -15,7 +15,7 @@ from sklearn_xai.explainers.gradient._base import GradientExplainer
 
 METHODS = ("adaptive", "gausslegendre", "riemann_left", "riemann_right", "riemann_middle", "riemann_trapezoid")
 # n_steps="auto" begins with the first number of nodes; rows that are not there yet go on with the next.
-AUTO_STEPS = (9, 33, 129, 513)
+AUTO_STEPS = (33, 129, 513, 2049)
 
 
 @lru_cache(maxsize=64)
