@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from sklearn.base import clone
 
 from sklearn_xai._rng import draw_seed, isolated_rng, own_random_state
@@ -131,7 +132,7 @@ def train_clone(estimator, X, y, *, random_state=None, fit_params=None):
     trained = clone(estimator)
     if random_state is not None:
         _seed(trained, rng)
-    with isolated_rng(draw_seed(rng)):
+    with isolated_rng(draw_seed(rng)), torch.inference_mode(False), torch.enable_grad():
         if is_net(trained):
             return train_network(trained, X, y, renew=_was_fitted(estimator), fit_params=fit_params)
         final = trained.steps[-1][1] if hasattr(trained, "steps") else None

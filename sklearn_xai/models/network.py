@@ -92,9 +92,10 @@ class Network:
         self.is_net = not isinstance(self.estimator, nn.Module)
         self.classifier = self.is_net and is_classifier(self.estimator)
         self._nonlinearity = self._find_nonlinearity() if self.is_net else None
-        self._at_terminal = False
+        self._at_terminal = self._writes_input = False
         with self.frozen(), torch.no_grad():
             z = self.tensor(sample)
+            untouched = z._version
             try:
                 out, terminal = self._record_terminal(z)
             except (RuntimeError, TypeError, ValueError, IndexError) as error:
@@ -103,6 +104,7 @@ class Network:
                     f"{z.dtype}: {error}"
                 ) from error
             self._check_output(out, len(sample), caller)
+            self._writes_input = z._version != untouched
             self._at_terminal = self._wants_terminal(terminal, caller)
             self.n_outputs = self(z).shape[1]
         self.classes = self._find_classes()
@@ -186,6 +188,8 @@ class Network:
         if self.prefix is not None:
             matrix, offset = self.prefix
             z = torch.nn.functional.linear(z, self._constant(matrix), self._constant(offset))
+        elif self._writes_input:
+            z = z.clone()
         out = self.estimator.infer(z) if self.is_net else self.estimator(z)
         return out[0] if isinstance(out, (tuple, list)) else out
 

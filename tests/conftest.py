@@ -1,0 +1,19 @@
+"""One torch thread, as the nets are small; and scipy told that scikit-learn's array checks may run."""
+
+from __future__ import annotations
+
+import os
+
+# Read when scipy is imported; without it scikit-learn skips its array API check.
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
