@@ -25,9 +25,9 @@ import torch
 # to rounding, by evaluating it at random points.
 _MULTILINEAR = {
     "AccumulateGrad", "Addmm", "Mm", "Bmm", "Baddbmm", "T", "Transpose", "Permute", "View", "UnsafeView",
-    "ReshapeAlias", "Alias", "Clone", "ToCopy", "Expand", "Squeeze", "Unsqueeze", "Select", "Slice", "Cat", "Stack", "Unbind", "Split",
-    "SplitWithSizes", "Index", "IndexSelect", "ConstantPadNd", "Add", "Sub", "Rsub", "Mul", "Div", "Neg", "Sum", "Mean",
-    "Convolution", "Conv1D", "Conv2D", "Mkldnn Convolution", "MkldnnConvolution", "ThnnConv2D", "SlowConv2D",
+    "ReshapeAlias", "Alias", "Clone", "ToCopy", "Expand", "Squeeze", "Unsqueeze", "Select", "Slice", "Cat", "Stack",
+    "Unbind", "Split", "SplitWithSizes", "Index", "IndexSelect", "ConstantPadNd", "Add", "Sub", "Rsub", "Mul",
+    "Div", "Neg", "Sum", "Mean", "Convolution", "Conv1D", "Conv2D", "MkldnnConvolution", "ThnnConv2D", "SlowConv2D",
     "NativeBatchNorm", "CudnnBatchNorm", "MiopenBatchNorm", "BatchNorm", "AvgPool1D", "AvgPool2D", "AvgPool3D",
     "AdaptiveAvgPool2D", "MkldnnAdaptiveAvgPool2D", "Repeat", "Flip", "Roll", "AsStrided", "Linear", "MkldnnLinear",
     "UnsafeSplit", "Movedim", "Unfold", "Detach", "Lift", "Copy", "CopyBackwards", "CopySlices", "AsStrided_",

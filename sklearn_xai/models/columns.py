@@ -12,6 +12,7 @@ from sklearn_xai.background import assemble, is_frame, stack_rows, take_rows
 from sklearn_xai.models.network import unwrap
 
 _MAX_VALUES = 256  # distinct values of a column that are tried
+_FEW_VALUES = 16  # of them where the column is numeric
 _CHUNK = 2_000_000  # cells of a table that is pushed through the preprocessing at once
 
 
@@ -106,22 +107,28 @@ class ColumnMap:
         """Complete ``feeds`` for inputs that these rows move and the background did not, such as a rare category."""
         if self.identity:
             return self.feeds
-        unknown = np.flatnonzero(self.feeds < 0)
-        row, base = self.reference
-        moved = unknown[_differs(inputs[:, unknown], base[unknown]).any(axis=0)] if len(unknown) else unknown
-        if not len(moved):
-            return self.feeds
-        feeds = self.feeds.copy()
-        columns = np.arange(self.n_columns)
-        for output in moved:
-            if feeds[output] >= 0:
-                continue
-            shows = np.flatnonzero(_differs(inputs[:, output], base[output]))[:1]
-            pool = stack_rows(row, take_rows(X, shows))
-            found = _differs(self.inputs(assemble(pool, (columns[:, None] == columns).astype(int))), base)
-            for j, outputs in enumerate(found):
-                feeds[np.flatnonzero(outputs & (feeds < 0))] = j
+        return _completed(self.feeds, self.steps, self.reference, X, inputs)
+
+
+def _completed(feeds, steps, reference, X, inputs):
+    """Complete ``feeds`` by the rows of X: single columns of a row that moves an input are put into the reference."""
+    row, base = reference
+    unknown = np.flatnonzero(feeds < 0)
+    moved = unknown[_differs(inputs[:, unknown], base[unknown]).any(axis=0)] if len(unknown) else unknown
+    if not len(moved):
         return feeds
+    feeds = feeds.copy()
+    columns = np.arange(X.shape[1])
+    for output in moved:
+        if feeds[output] >= 0:
+            continue
+        shows = np.flatnonzero(_differs(inputs[:, output], base[output]))[:1]
+        pool = stack_rows(row, take_rows(X, shows))
+        table = assemble(pool, (columns[:, None] == columns).astype(int))
+        found = _differs(as_array(run_steps(steps, table)), base)
+        for j, outputs in enumerate(found):
+            feeds[np.flatnonzero(outputs & (feeds < 0))] = j
+    return feeds
 
 
 def _differs(a, b):
@@ -148,20 +155,30 @@ def find_columns(steps, background, names, caller):
             continue
         affine = _affine(steps[cut:], run_steps(steps[:cut], background)) if cut < len(steps) else None
         if cut == len(steps) or affine is not None:
-            reference = take_rows(background, np.arange(1))
-            return ColumnMap(
-                steps[:cut], n_columns, feeds, affine, (reference, as_array(run_steps(steps[:cut], reference))[0])
-            )
+            return ColumnMap(steps[:cut], n_columns, feeds, affine, _reference(steps[:cut], background))
         break
     if caller is None:
         return None
-    name, step = steps[cut]
+    name, step = _first_nonlinear(steps, cut, background)
     raise ValueError(
         f"{caller} attributes to the columns {[str(name) for name in names[:6]]}{'...' if n_columns > 6 else ''}, but "
         f"the step {name!r} ({type(step).__name__}) of the Pipeline mixes columns in a way that is not linear, so that "
         "a gradient at its outputs says nothing of single columns. Use a method that calls the whole Pipeline, such as "
         "LocalSurrogateExplainer, RFEExplainer or SHAPExplainer, or explain the later steps alone."
     )
+
+
+def _reference(steps, background):
+    """Return one background row, and what the steps make of it."""
+    row = take_rows(background, np.arange(1))
+    return row, as_array(run_steps(steps, row))[0]
+
+
+def _first_nonlinear(steps, cut, background):
+    """Return the first step after the cut with which the steps are no longer affine."""
+    hidden = run_steps(steps[:cut], background)
+    ends = (end for end in range(cut, len(steps)) if _affine(steps[cut : end + 1], hidden) is None)
+    return steps[next(ends)]
 
 
 def _column_wise(steps, background):
@@ -178,23 +195,24 @@ def _column_wise(steps, background):
     for start in sorted({0, len(background) // 2}):
         base = as_array(run_steps(steps, take_rows(background, np.array([start]))))[0]
         feeds = np.full(len(base), -1) if feeds is None else feeds
-        for sources, column in _single_changes(background, start, rng):
+        for sources, column in _single_changes(background, start):
             moved = _differs(as_array(run_steps(steps, assemble(background, sources))), base)
             rows, outputs = np.nonzero(moved)
             for j, output in set(zip(column[rows].tolist(), outputs.tolist(), strict=True)):
                 if feeds[output] not in (-1, j):
                     return None
                 feeds[output] = j
+    feeds = _completed(feeds, steps, _reference(steps, background), background, as_array(run_steps(steps, background)))
     return feeds if _verified(steps, background, feeds, rng) else None
 
 
-def _single_changes(background, start, rng):
+def _single_changes(background, start):
     """Yield (sources, changed column): rows that differ from row ``start`` in one column, with each of its values."""
     n_columns = background.shape[1]
     sources, changed = [], []
     most = max(1, _CHUNK // n_columns)
     for j in range(n_columns):
-        for row in _rows_of_values(background, j, rng):
+        for row in _rows_of_values(background, j):
             sources.append((j, row))
             changed.append(j)
     for first in range(0, len(sources), most):
@@ -205,12 +223,12 @@ def _single_changes(background, start, rng):
         yield table, np.array(changed[first : first + most])
 
 
-def _rows_of_values(background, j, rng):
-    """Return rows that show the distinct values of a column; a few of them when it is numeric and has many."""
+def _rows_of_values(background, j):
+    """Return rows that show the distinct values of a column; of many numbers, some from the least to NaN."""
     column = background.iloc[:, j].to_numpy() if is_frame(background) else background[:, j]
     if column.dtype.kind in "fiu":
         rows = np.unique(column, return_index=True)[1]
-        return rows if len(rows) <= 16 else rng.choice(rows, 8, replace=False)
+        return rows[np.unique(np.linspace(0, len(rows) - 1, _FEW_VALUES).astype(int))]
     seen = {}
     for row, value in enumerate(column.tolist()):
         seen.setdefault(value if value == value else None, row)

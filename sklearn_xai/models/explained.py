@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import sklearn
 import torch
 from sklearn.base import clone
+from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
 
 from sklearn_xai._rng import draw_seed, isolated_rng, own_random_state
 from sklearn_xai.models.affine_head import find_affine_head
@@ -66,7 +68,7 @@ class ExplainedModel:
 
     def inputs(self, X):
         """Return raw rows as the network takes them."""
-        if self.columns is not None and not self.columns.identity:
+        if self.columns is not None:
             return self.columns.inputs(X)
         return as_array(run_steps(self.steps, X))
 
@@ -133,17 +135,34 @@ def train_clone(estimator, X, y, *, random_state=None, fit_params=None):
     if random_state is not None:
         _seed(trained, rng)
     with isolated_rng(draw_seed(rng)), torch.inference_mode(False), torch.enable_grad():
-        if is_net(trained):
-            return train_network(trained, X, y, renew=_was_fitted(estimator), fit_params=fit_params)
-        final = trained.steps[-1][1] if hasattr(trained, "steps") else None
-        if final is None or not is_net(final) or fit_params:
-            return trained.fit(X, y, **fit_params)
-        before = trained[:-1] if len(trained.steps) > 1 else None
-        if before is not None:
-            X = as_array(before.fit_transform(X, y))
-            trained.steps[:-1] = before.steps  # a Pipeline with memory fits copies of its steps
-        train_network(final, X, y, renew=_was_fitted(estimator.steps[-1][1]))
-        return trained
+        return _train(trained, estimator, X, y, fit_params)
+
+
+def _train(estimator, original, X, y, fit_params):
+    """Fit an estimator; a net at the end of a Pipeline, nested or not, is given what its module takes."""
+    if is_net(estimator):
+        return train_network(estimator, X, y, renew=_was_fitted(original), fit_params=fit_params)
+    if not hasattr(estimator, "steps") or not is_net(split_pipeline(estimator)[1]):
+        return estimator.fit(X, y, **fit_params)
+    first, last = _share(estimator, fit_params)
+    if len(estimator.steps) > 1:
+        before = estimator[:-1]
+        X = before.fit_transform(X, y, **first)
+        estimator.steps[:-1] = before.steps  # a Pipeline with memory fits copies of its steps
+    _train(estimator.steps[-1][1], original.steps[-1][1], as_array(X), y, last)
+    return estimator
+
+
+def _share(pipeline, fit_params):
+    """Return the ``fit`` parameters of a Pipeline's preprocessing, and those of its last step."""
+    name = pipeline.steps[-1][0]
+    if sklearn.get_config()["enable_metadata_routing"]:
+        last = process_routing(pipeline, "fit", **fit_params)[name].fit
+        first = get_routing_for_object(pipeline[:-1]).consumes("fit_transform", fit_params)
+        return {key: fit_params[key] for key in first}, last
+    last = [key for key in fit_params if key.startswith(f"{name}__")]
+    first = {key: value for key, value in fit_params.items() if key not in last}
+    return first, {key.removeprefix(f"{name}__"): fit_params[key] for key in last}
 
 
 def _was_fitted(net):
