@@ -14,7 +14,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn_xai._progress import track
 from sklearn_xai.engines.agreement import spearman
 from sklearn_xai.metrics import completeness_gap, faithfulness_correlation
-from sklearn_xai.model_selection.folds import fold_indices, is_as_it_stands
+from sklearn_xai.model_selection.folds import fold_indices, fold_seeds, is_as_it_stands
 from sklearn_xai.model_selection.inputs import (
     check_explainers,
     extra_metrics,
@@ -53,7 +53,8 @@ def compare_explainers(
     Parameters
     ----------
     explainers : dict from str to explainer
-        Never changed. An explainer whose `random_state` is None gets the one given here.
+        Never changed. One whose `random_state` is None gets another seed in each fold, for training and for its own
+        draws, so that its stability counts what it owes to chance; with an int, nothing but the data differs.
     X : array-like or DataFrame of shape (n_samples, n_features)
         The rows that the folds share out.
     y : array-like or None, default=None
@@ -134,13 +135,13 @@ def compare_explainers(
 
     import shap  # noqa: F401 (now, and not within the first explainer's seconds)
 
-    seeded = {name: _with_seed(explainer, random_state) for name, explainer in explainers.items()}
     trainer = _Trainer()
     results: dict[str, list[dict]] = defaultdict(list)
-    jobs = [(train, name) for train, _ in splits for name in explainers]
-    for train, name in track(jobs, "Comparing explainers", verbose=verbose):
+    seeds = fold_seeds(random_state, len(splits))
+    jobs = [(train, seed, name) for (train, _), seed in zip(splits, seeds, strict=True) for name in explainers]
+    for train, seed, name in track(jobs, "Comparing explainers", verbose=verbose):
         X_train, y_train = take_rows(X, train), None if y is None else take_rows(y, train)
-        explainer = trainer.around_trained(seeded[name], X_train, y_train, train)
+        explainer = trainer.around_trained(_with_seed(explainers[name], seed), X_train, y_train, train)
         results[name].append(_measure(explainer, X_train, y_train, X_eval, extra, random_state, name))
         _check_players(results)
     rows = {
@@ -181,9 +182,9 @@ def _with_params(explainer, **params):
     return copy.copy(explainer).set_params(**params)
 
 
-def _with_seed(explainer, random_state):
+def _with_seed(explainer, seed):
     seedless = getattr(explainer, "random_state", 0) is None
-    return _with_params(explainer, random_state=random_state) if seedless else explainer
+    return _with_params(explainer, random_state=seed) if seedless else explainer
 
 
 def _measure(explainer, X, y, X_eval, extra, random_state, name) -> dict:

@@ -17,6 +17,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from sklearn_xai._progress import track
+from sklearn_xai._rng import draw_seed, own_random_state
 from sklearn_xai.model_selection.inputs import check_explainer, finite, last_step, n_rows, rows_to_explain, take_rows
 from sklearn_xai.models import is_module
 
@@ -33,7 +34,8 @@ def cross_val_attributions(
     explainer : explainer, or Pipeline whose last step is one
         Never changed. With `y`, a clone of its estimator is trained in each fold. Without `y`, its fitted estimator is
         explained as it stands in all folds, which then differ in the background only; so are a FrozenEstimator and a
-        torch module, with or without `y`.
+        torch module, with or without `y`. With an int as `random_state`, nothing but the data differs between the
+        folds; with None, each fold has a seed of its own, for training and for what the method draws.
     X : array-like or DataFrame of shape (n_samples, n_features)
         The rows that the folds share out.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs) or None, default=None
@@ -77,7 +79,7 @@ def cross_val_attributions(
     return attributions_and_names(explainer, X, y, cv, X_eval, fit_params, n_jobs, verbose)[0]
 
 
-def attributions_and_names(explainer, X, y, cv, X_eval, fit_params=None, n_jobs=None, verbose=0):
+def attributions_and_names(explainer, X, y, cv, X_eval, fit_params=None, n_jobs=None, verbose=0, random_state=None):
     """Do the work of `cross_val_attributions`; give the players' names as well."""
     check_explainer(explainer, "cross_val_attributions")
     X_eval = rows_to_explain(X, X_eval, "cross_val_attributions")
@@ -85,8 +87,8 @@ def attributions_and_names(explainer, X, y, cv, X_eval, fit_params=None, n_jobs=
     fresh = clone(explainer) if y is not None else clone(explaining(explainer, FrozenEstimator))
     cores_each = max(1, (os.cpu_count() or 1) // effective_n_jobs(n_jobs))
     work = (
-        delayed(_explain_fold)(fresh, X, y, train, X_eval, fit_params or {}, os.getpid(), cores_each)
-        for train, _ in splits
+        delayed(_explain_fold)(fresh, seed, X, y, train, X_eval, fit_params or {}, os.getpid(), cores_each)
+        for (train, _), seed in zip(splits, fold_seeds(random_state, len(splits)), strict=True)
     )
     done = Parallel(n_jobs=n_jobs, return_as="generator")(work)
     folds = list(track(done, "Explaining folds", total=len(splits), verbose=verbose))
@@ -99,8 +101,10 @@ def attributions_and_names(explainer, X, y, cv, X_eval, fit_params=None, n_jobs=
     return np.stack([attributions for attributions, _ in folds]), folds[0][1]
 
 
-def _explain_fold(explainer, X, y, train, X_eval, fit_params, parent, cores):
+def _explain_fold(explainer, seed, X, y, train, X_eval, fit_params, parent, cores):
     explainer = clone(explainer)
+    if getattr(last_step(explainer), "random_state", 0) is None:
+        last_step(explainer).set_params(random_state=seed)
     fit_params = {name: _share(value, train, n_rows(X)) for name, value in fit_params.items()}
     with limited_threads(cores if os.getpid() != parent else None):
         explainer.fit(take_rows(X, train), None if y is None else take_rows(y, train), **fit_params)
@@ -136,6 +140,12 @@ def explaining(explainer, wrap):
 def is_as_it_stands(estimator) -> bool:
     """Say whether an estimator is explained without training, `y` or not."""
     return isinstance(estimator, FrozenEstimator) or is_module(estimator)
+
+
+def fold_seeds(random_state, n_splits) -> list[int]:
+    """Draw a seed per fold, for explainers that have none; without it, all folds would draw alike."""
+    rng = own_random_state(random_state)
+    return [draw_seed(rng) for _ in range(n_splits)]
 
 
 def fold_indices(estimator, X, y, cv):

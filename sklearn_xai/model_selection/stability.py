@@ -49,7 +49,7 @@ def explanation_stability(
     confidence_level : float, default=0.95
         Of the intervals.
     random_state : int, RandomState instance or None, default=0
-        Seeds the resamples.
+        Seeds the resamples, and each fold of an explainer that has no seed of its own.
     n_jobs : int or None, default=None
         Number of folds at the same time.
     verbose : int or bool, default=0
@@ -92,7 +92,7 @@ def explanation_stability(
     1.0
     """
     _check_bootstrap(n_bootstrap, confidence_level, "explanation_stability")
-    attributions, names = attributions_and_names(explainer, X, y, cv, X_eval, None, n_jobs, verbose)
+    attributions, names = attributions_and_names(explainer, X, y, cv, X_eval, None, n_jobs, verbose, random_state)
     return stability_from_attributions(
         attributions,
         top_k=top_k,

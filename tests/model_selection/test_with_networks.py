@@ -13,7 +13,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from skorch import NeuralNetClassifier, NeuralNetRegressor
 
-from sklearn_xai import InputXGradientExplainer, IntegratedGradientsExplainer, SaliencyExplainer
+from sklearn_xai import (
+    InputXGradientExplainer,
+    IntegratedGradientsExplainer,
+    RandomExplainer,
+    RFEExplainer,
+    SaliencyExplainer,
+    SHAPExplainer,
+)
 from sklearn_xai.model_selection import compare_explainers, cross_val_attributions, explanation_stability
 
 
@@ -124,6 +131,45 @@ def test_a_comparison_trains_the_nets_that_fit_would_train(table):
     assert table.loc["ig", "completeness_gap"] < 1e-5 < table.loc["saliency", "completeness_gap"]
     assert table.loc["ig", "agreement"] == pytest.approx(1.0)
     assert not hasattr(net, "module_")
+
+
+def test_chance_is_not_stable_and_a_seed_makes_only_the_data_differ(table):
+    X, y = table
+    net = regressor().fit(X, y[:, None])
+    for n_jobs in (None, 2):
+        drawn = explanation_stability(RandomExplainer(net), X, cv=3, n_jobs=n_jobs)
+        assert abs(drawn.overall["spearman"]) < 0.15
+        pipe = make_pipeline(StandardScaler(), RandomExplainer(net))
+        assert abs(explanation_stability(pipe, X, cv=3, n_jobs=n_jobs).overall["cosine"]) < 0.15
+    again = explanation_stability(RandomExplainer(net), X, cv=3, n_jobs=2)
+    np.testing.assert_array_equal(again.attributions, drawn.attributions)
+    assert not np.array_equal(cross_val_attributions(RandomExplainer(net), X, cv=3)[0], drawn.attributions[0])
+
+    trained = {"free": IntegratedGradientsExplainer(regressor(), n_steps=2)}
+    compared = compare_explainers(trained, X, y, cv=3, random_state=7).loc["free", "stability"]
+    alone = explanation_stability(trained["free"], X, y, cv=3, random_state=7).overall["spearman"]
+    assert compared == pytest.approx(alone)
+
+
+def test_explainers_of_a_mixed_table_against_shap_and_chance(frame):
+    X, y = frame
+    columns = make_column_transformer((StandardScaler(), ["age", "size"]), (OneHotEncoder(), ["colour"]))
+    pipe = make_pipeline(columns, classifier(5).set_params(max_epochs=80))
+    explainers = {
+        "ig": IntegratedGradientsExplainer(pipe, n_steps=4),
+        "rfe": RFEExplainer(pipe),
+        "shap": SHAPExplainer(pipe),
+        "random": RandomExplainer(pipe),
+    }
+    table = compare_explainers(explainers, X, y, cv=2, X_eval=X[:25])
+    assert table.attrs["reference"] == "shap"
+    assert table.attrs["feature_names"] == ["age", "colour", "size"]
+    for name in ("ig", "rfe", "shap"):
+        assert table.loc[name, "faithfulness"] > 0.8 > table.loc["random", "faithfulness"]
+        assert table.loc[name, "completeness_gap"] < 1e-3 < table.loc["random", "completeness_gap"]
+        assert table.loc[name, "agreement"] > 0.5 > table.loc["random", "agreement"]
+        assert table.attrs["top"][name][-1] == "size"
+    assert abs(table.loc["random", "stability"]) < 0.3 < table.loc["ig", "stability_low"]
 
 
 def test_the_global_generators_are_left_alone(table):
