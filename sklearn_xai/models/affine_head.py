@@ -8,9 +8,10 @@ The cut is found on any module, not only on a Sequential. The layers of one forw
 accepted when
 
 1. it is called once, and every operation between the input and its output is multilinear (its autograd graph says
-   which) and affine together (checked on blends of rows, inside and outside the segment);
-2. with its output replaced by a leaf, the input no longer reaches the network's output, neither through autograd nor
-   in value (checked with another input).
+   which, and no comparison, index or detached copy is between them, which it would not show) and affine together
+   (checked on blends of rows, inside and outside the segment);
+2. with its output replaced by a leaf, the input no longer reaches the network's output, neither by an operation, with
+   a gradient or without, nor in value (checked with another input).
 
 Otherwise the network is used whole. Never wrong, sometimes faster.
 """
@@ -20,6 +21,8 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 # Operations that are affine, or linear in each factor: whether their composition is affine is then decided exactly, up
 # to rounding, by evaluating it at random points.
@@ -32,6 +35,8 @@ _MULTILINEAR = {
     "AdaptiveAvgPool2D", "MkldnnAdaptiveAvgPool2D", "Repeat", "Flip", "Roll", "AsStrided", "Linear", "MkldnnLinear",
     "UnsafeSplit", "Movedim", "Unfold", "Detach", "Lift", "Copy", "CopyBackwards", "CopySlices", "AsStrided_",
 }  # fmt: skip
+# Operations that ask a tensor for its shape and type only.
+_SHAPE_ONLY = {"zeros_like", "ones_like", "empty_like", "full_like", "new_zeros", "new_ones", "new_empty", "new_full"}
 _BLENDS = (-2.0, -0.5, 0.3, 0.8, 3.0)
 
 
@@ -158,15 +163,63 @@ def _record(network, points):
     try:
         handles.extend(layer.register_forward_hook(note) for layer in names)
         points = points.detach().requires_grad_(True)
-        network(points)
+        with _Flow(points) as flow:
+            network(points)
     finally:
         for handle in handles:
             handle.remove()
+    if flow.decided:
+        return []
     return [
         (names[layer], output)
         for layer, output in outputs
-        if counts[layer] == 1 and output is not None and output.ndim > 1 and len(output) == len(points)
+        if counts[layer] == 1
+        and output is not None
+        and output.ndim > 1
+        and len(output) == len(points)
+        and not flow.hidden(output)
     ]
+
+
+class _Flow(TorchDispatchMode):
+    """Follows the input through a forward pass, also where no gradient does: comparisons, indices, detached copies.
+
+    Tensors are known by their memory, so that views and in-place operations are followed too; all that were reached
+    are kept, so that no memory is used twice.
+    """
+
+    def __init__(self, source):
+        super().__init__()
+        self._reached = {_memory(source): source}
+        self._hidden = {}
+        self.decided = False  # whether Python read a number, on which a branch may hang
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        given = [_memory(leaf) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+        name = func.overloadpacket.__name__
+        if name in _SHAPE_ONLY or not any(memory in self._reached for memory in given):
+            return out
+        results = [leaf for leaf in tree_leaves(out) if isinstance(leaf, torch.Tensor)]
+        self.decided |= not results
+        hidden = name == "detach" or any(memory in self._hidden for memory in given)
+        for result in results:
+            self._reached[_memory(result)] = result
+            if hidden or not result.is_floating_point():
+                self._hidden[_memory(result)] = result
+        return out
+
+    def reaches(self, tensor):
+        """Whether the input reaches a tensor, or what is done with it."""
+        return self.decided or _memory(tensor) in self._reached
+
+    def hidden(self, tensor):
+        """Whether the input reaches a tensor on a way that autograd does not see."""
+        return _memory(tensor) in self._hidden
+
+
+def _memory(tensor):
+    return tensor.untyped_storage().data_ptr() if tensor.layout is torch.strided else id(tensor)
 
 
 def _is_affine(output, z):
@@ -211,11 +264,13 @@ def _is_cut(split, points):
             from_other = split.tail(h, points[-1:])
         source = points[:1].detach().clone().requires_grad_(True)
         leaf = h.detach().requires_grad_(True)
-        out = split.tail(leaf.clone(), source)
+        with _Flow(source) as flow:
+            out = split.tail(leaf.clone(), source)
         reached = torch.autograd.grad(out.sum(), [source, leaf], allow_unused=True)
     except (RuntimeError, TypeError, ValueError):
         return False
-    return reached[0] is None and reached[1] is not None and _close(truth, from_other)
+    others = reached[0] is not None or flow.reaches(out)
+    return not others and reached[1] is not None and _close(truth, from_other)
 
 
 def _close(a, b):

@@ -92,12 +92,12 @@ class Network:
         self.is_net = not isinstance(self.estimator, nn.Module)
         self.classifier = self.is_net and is_classifier(self.estimator)
         self._nonlinearity = self._find_nonlinearity() if self.is_net else None
-        self._at_terminal = self._writes_input = False
+        self._at_terminal = self._writes_input = self._in_logs = False
         with self.frozen(), torch.no_grad():
             z = self.tensor(sample)
             untouched = z._version
             try:
-                out, terminal = self._record_terminal(z)
+                out, terminal, ending = self._record_terminal(z)
             except (RuntimeError, TypeError, ValueError, IndexError) as error:
                 raise ValueError(
                     f"{caller}: the network could not be run on rows of shape {tuple(z.shape[1:])} and type "
@@ -105,6 +105,9 @@ class Network:
                 ) from error
             self._check_output(out, len(sample), caller)
             self._writes_input = z._version != untouched
+            self._in_logs = ending == "log_softmax"
+            if self._nonlinearity == "forgotten":
+                self._nonlinearity = "identity" if ending else "softmax" if out.numel() > len(out) else "sigmoid"
             self._at_terminal = self._wants_terminal(terminal, caller)
             self.n_outputs = self(z).shape[1]
         self.classes = self._find_classes()
@@ -137,9 +140,9 @@ class Network:
             return "custom"
         if chosen != "auto":
             return "identity"
-        return {"CrossEntropyLoss": "softmax", "BCEWithLogitsLoss": "sigmoid", "BCELoss": "probabilities"}.get(
-            _criterion_name(self.estimator), "identity"
-        )
+        known = {"CrossEntropyLoss": "softmax", "BCEWithLogitsLoss": "sigmoid", "BCELoss": "probabilities"}
+        # A net that was trimmed for prediction has no criterion any more: its last step tells what is missing.
+        return known.get(_criterion_name(self.estimator), "identity") if _has_criterion(self.estimator) else "forgotten"
 
     def _find_classes(self):
         if not self.classifier:
@@ -197,9 +200,10 @@ class Network:
         return torch.as_tensor(array, dtype=self.dtype, device=self.device)
 
     def _record_terminal(self, z):
+        """Return the output, and the input and name of the softmax or sigmoid it ends in (None, None without)."""
         with _LastNonlinearity() as last:
             out = self._module_output(z)
-        return out, last.input_of(out)
+        return out, *last.before(out)
 
     def __call__(self, z):
         """Return the explained outputs, shape (n_rows, n_outputs); call inside ``frozen()``."""
@@ -208,7 +212,7 @@ class Network:
         else:
             out = self._module_output(z)
         out = out.reshape(len(out), -1)
-        if self.output == "proba" and self.is_net:
+        if self.output == "proba":
             return self._probabilities(out)
         if self.classifier and out.shape[1] == 1:
             return torch.cat([-out, out], dim=1)
@@ -221,8 +225,10 @@ class Network:
             out = torch.softmax(out, dim=1)
         elif self._nonlinearity == "sigmoid":
             out = torch.sigmoid(out)
+        elif self._in_logs:
+            out = out.exp()
         out = out.reshape(len(out), -1)
-        return torch.cat([1 - out, out], dim=1) if out.shape[1] == 1 else out
+        return torch.cat([1 - out, out], dim=1) if out.shape[1] == 1 and self.classifier else out
 
     def outputs(self, rows, batch_size=4096):
         """Return the explained outputs of an array of rows, without gradients, as an array (n_rows, n_outputs)."""
@@ -270,23 +276,28 @@ class _LastNonlinearity(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
-        if getattr(func, "__name__", "") in _TERMINAL_NAMES:
-            self._last = (args[0] if args else kwargs["input"], out)
+        name = getattr(func, "__name__", "").removeprefix("special_")
+        if name in _TERMINAL_NAMES:
+            self._last = (args[0] if args else kwargs["input"], out, name)
         return out
 
-    def input_of(self, result):
-        """Return what the last non-linearity was given, if its output is the result (up to a reshape)."""
+    def before(self, result):
+        """Return (input, name) of the last non-linearity, if its output is the result (up to a reshape), or Nones."""
         if self._last is None:
-            return None
-        given, out = self._last
+            return None, None
+        given, out, name = self._last
         same = isinstance(result, torch.Tensor) and out.numel() == result.numel()
         if same and out.data_ptr() == result.data_ptr() and given.shape == out.shape:
-            return given.reshape(result.shape)
-        return None
+            return given.reshape(result.shape), name
+        return None, None
+
+
+def _has_criterion(net):
+    return any(getattr(net, name, None) is not None for name in getattr(net, "_criteria", None) or ["criterion"])
 
 
 def _criterion_name(net):
-    """Name the loss a net is trained with; also before it is initialized and after it was trimmed for prediction."""
+    """Name the loss a net is trained with; also before it is initialized."""
     names = getattr(net, "_criteria", ["criterion"]) or ["criterion"]
     if len(names) != 1:
         return None
@@ -327,7 +338,7 @@ def train_network(net, X, y, *, renew=False, fit_params=None):
     keep_integers = X.dtype.kind in "iu" and dtype is None
     X = np.array(X, dtype=np.int64 if keep_integers else (dtype or np.float32))
     labels = None
-    if y is not None and is_classifier(net):
+    if y is not None and is_classifier(net) and np.ndim(y) == 1:
         encoder = LabelEncoder().fit(y)
         labels, y = encoder.classes_, encoder.transform(y)
         y = y.astype(np.float32 if _criterion_name(net) in ("BCELoss", "BCEWithLogitsLoss") else np.int64)
