@@ -9,7 +9,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import estimator_checks as checks
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from tests.explainers import CLASSES, fast
+from tests.every_explainer import CLASSES, fast
 from tests.nets import AnySize, LazyMLP, classifier, regressor, table
 
 

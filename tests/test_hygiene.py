@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skorch import NeuralNetRegressor
 from torch import nn
 
-from tests.explainers import CLASSES, fast
+from tests.every_explainer import CLASSES, fast
 from tests.nets import Mixed, classifier, regressor, table
 
 X, Y, LABELS = table(n=50)
