@@ -8,6 +8,7 @@ from sklearn_xai.explainers.gradient import (
     IntegratedGradientsExplainer,
     SaliencyExplainer,
 )
+from sklearn_xai.explainers.peers import RandomExplainer, SHAPExplainer
 from sklearn_xai.explainers.selection import RFEExplainer, attribution_importance
 from sklearn_xai.explainers.surrogate import LocalSurrogateExplainer
 
@@ -17,6 +18,8 @@ __all__ = [
     "IntegratedGradientsExplainer",
     "LocalSurrogateExplainer",
     "RFEExplainer",
+    "RandomExplainer",
+    "SHAPExplainer",
     "SaliencyExplainer",
     "attribution_importance",
 ]
