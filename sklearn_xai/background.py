@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from numbers import Integral
 
 import numpy as np
@@ -72,6 +73,100 @@ def as_codes(X):
             codes[:, j] = pd.Categorical(column.astype("string")).codes
             codes[column.isna().to_numpy(), j] = np.nan
     return codes
+
+
+# ---------------------------------------------------------------------- tables in files
+class PackedTable:
+    """The columns of a DataFrame as arrays and lists, which any way of storing a model can hold; the index is dropped.
+
+    Parameters
+    ----------
+    table : DataFrame
+    """
+
+    def __init__(self, table):
+        self.names = list(table.columns)
+        self.columns = [_packed_column(table.iloc[:, j]) for j in range(table.shape[1])]
+
+    def unpack(self):
+        """Return the DataFrame."""
+        import pandas as pd
+
+        table = pd.DataFrame({j: _unpacked_column(column) for j, column in enumerate(self.columns)})
+        table.columns = self.names
+        return table
+
+
+def _packed_column(column):
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind != "O":
+        return {"values": column.to_numpy()}
+    if hasattr(column, "cat"):
+        categories = column.cat.categories.to_series()
+        return {
+            "codes": column.cat.codes.to_numpy(),
+            "categories": _packed_column(categories),
+            "ordered": bool(column.cat.ordered),
+        }
+    if column.dtype.kind == "M":
+        return {"values": column.to_numpy(dtype="datetime64[ns]"), "zone": str(column.dtype)}
+    missing = column.isna().to_numpy()
+    values = [None if gone else value for value, gone in zip(column.tolist(), missing, strict=True)]
+    return {"values": values, "dtype": str(column.dtype)}
+
+
+def _unpacked_column(packed):
+    import pandas as pd
+
+    if "codes" in packed:
+        categories = pd.Index(_unpacked_column(packed["categories"]))
+        return pd.Categorical.from_codes(packed["codes"], categories=categories, ordered=packed["ordered"])
+    if "zone" in packed:
+        return pd.DatetimeIndex(packed["values"], tz="UTC").astype(packed["zone"])
+    return pd.array(packed["values"], dtype=packed["dtype"]) if "dtype" in packed else packed["values"]
+
+
+def pack_tables(value, known=None):
+    """Return a state in which every DataFrame is packed, also inside the package's own objects, which are copied."""
+    known = {} if known is None else known
+    if id(value) in known:
+        return known[id(value)]
+    if is_frame(value):
+        known[id(value)] = PackedTable(value)
+    elif type(value) is dict:
+        known[id(value)] = {name: pack_tables(part, known) for name, part in value.items()}
+    elif type(value) in (list, tuple):
+        known[id(value)] = type(value)(pack_tables(part, known) for part in value)
+    elif _is_own(value):
+        known[id(value)] = twin = copy.copy(value)
+        twin.__dict__ = {name: pack_tables(part, known) for name, part in vars(value).items()}
+    else:
+        return value
+    return known[id(value)]
+
+
+def unpack_tables(value, known=None):
+    """Return a state that ``pack_tables`` made with its DataFrames; the package's own objects are filled in place."""
+    known = {} if known is None else known
+    if id(value) in known:
+        return known[id(value)]
+    if isinstance(value, PackedTable):
+        known[id(value)] = value.unpack()
+    elif type(value) is dict:
+        known[id(value)] = {name: unpack_tables(part, known) for name, part in value.items()}
+    elif type(value) in (list, tuple):
+        known[id(value)] = type(value)(unpack_tables(part, known) for part in value)
+    elif _is_own(value):
+        known[id(value)] = value
+        value.__dict__ = {name: unpack_tables(part, known) for name, part in vars(value).items()}
+    else:
+        return value
+    return known[id(value)]
+
+
+def _is_own(value):
+    """Whether the value is a helper of this package, no estimator (these pack their own tables)."""
+    own = type(value).__module__.partition(".")[0] == __name__.partition(".")[0]
+    return own and hasattr(value, "__dict__") and not hasattr(value, "get_params") and not isinstance(value, type)
 
 
 # ---------------------------------------------------------------------- background rows

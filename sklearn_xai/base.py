@@ -25,7 +25,16 @@ from sklearn_xai._compat import Interval, StrOptions, available_if, check_featur
 from sklearn_xai._docs import fill_docstring
 from sklearn_xai._progress import track
 from sklearn_xai._rng import own_random_state
-from sklearn_xai.background import as_codes, group_matrix, is_frame, resolve_groups, sample_rows, take_rows
+from sklearn_xai.background import (
+    as_codes,
+    group_matrix,
+    is_frame,
+    pack_tables,
+    resolve_groups,
+    sample_rows,
+    take_rows,
+    unpack_tables,
+)
 from sklearn_xai.engines import Coalitions, draw_subsets, subset_faithfulness
 from sklearn_xai.models import (
     ExplainedModel,
@@ -633,6 +642,13 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_model")
+
+    def __getstate__(self):
+        # No DataFrame is stored as such: skops cannot hold it, and a pickle of it depends on the version of pandas.
+        return pack_tables(dict(super().__getstate__()))
+
+    def __setstate__(self, state):
+        super().__setstate__(unpack_tables(state))
 
     # ------------------------------------------------------------------ for subclasses
     @property
