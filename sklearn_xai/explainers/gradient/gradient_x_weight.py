@@ -11,8 +11,9 @@ from sklearn_xai.models.affine_head import nonlinear_operation
 
 _ACTIVATIONS = {
     "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "softplus", "softsign", "tanh",
-    "prelu", "sigmoid", "expit", "hardtanh", "hardswish", "hardsigmoid", "logsigmoid", "log_sigmoid", "rrelu", "threshold",
-    "tanhshrink", "softshrink", "hardshrink", "clamp", "clamp_min", "clamp_max", "clip", "sin", "cos",
+    "prelu", "sigmoid", "expit", "hardtanh", "hardswish", "hardsigmoid", "logsigmoid", "log_sigmoid", "rrelu",
+    "threshold", "tanhshrink", "softshrink", "hardshrink", "clamp", "clamp_min", "clamp_max", "clip", "sin", "cos",
+    "atan", "arctan",
 }  # fmt: skip
 
 
@@ -21,7 +22,7 @@ class _WithoutActivations(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        if getattr(func, "__name__", "").rstrip("_") in _ACTIVATIONS:
+        if getattr(func, "__name__", "").strip("_").removeprefix("special_") in _ACTIVATIONS:
             return args[0] if args else kwargs["input"]
         return func(*args, **kwargs)
 
