@@ -41,8 +41,8 @@ class RFEExplainer(BaseExplainer):
     n_features_to_select : int or float, default=None
         Number (or share) of columns that are selected. None selects half.
     refit : bool, default=False
-        Whether the estimator is trained again after each elimination (needs y). The eliminated columns are then shuffled
-        in the training rows, so that nothing can be learned from them and every preprocessing still fits.
+        Whether the estimator is trained again after each elimination (needs y). The eliminated columns are then
+        shuffled in the training rows, so that nothing can be learned from them and every preprocessing still fits.
     background_size : int, default=100
         Number of background rows on which the columns are ranked.
     %(shared)s
@@ -50,15 +50,16 @@ class RFEExplainer(BaseExplainer):
     Attributes
     ----------
     ranking_ : ndarray of shape (n_players,) of int
-        1 for the selected columns, 2 for the one eliminated last, and so on, as in scikit-learn's ``RFE``.
+        1 for the selected columns, 2 for those eliminated last, and so on, as in scikit-learn's ``RFE``: columns that
+        go in one step share a rank.
     support_ : bool ndarray of shape (n_players,)
         Which columns are selected.
     elimination_order_ : ndarray of shape (n_players,) of int
         The players from the first eliminated to the last.
     elimination_path_ : dict of list
-        ``n_features`` that remain after each step, the names ``eliminated`` in it, the ``score``: accuracy or R2 of what
-        remains on rows with y (held out from training with ``refit=True``), without y the R2 with which the outputs of
-        the full model are reproduced. The first entry is the model with all columns.
+        ``n_features`` that remain after each step, the names ``eliminated`` in it, the ``score``: accuracy or R2 of
+        what remains on rows with y (held out from training with ``refit=True``), without y the R2 with which the
+        outputs of the full model are reproduced. The first entry is the model with all columns.
     %(attributes)s
 
     Raises
@@ -132,17 +133,17 @@ class RFEExplainer(BaseExplainer):
     # ------------------------------------------------------------------ elimination
     def _prepare(self, X, y, rng):
         n_players = self.n_players_
-        per_step = self.step if self.step >= 1 else max(1, int(self.step * n_players))
+        per_step = self._per_step()
         refits = self._training_rows(X, y, rng) if self.refit else None
         rows = np.sort(rng.choice(len(X), min(len(X), self.background_size), replace=False))
         table = take_rows(X, rows)
         truth = None if y is None else np.asarray(y)[rows]
-        self._walk = Coalitions(self._model, self._members, sample_rows(self.background_, _FILLERS, rng), self.batch_size)
+        fillers = sample_rows(self.background_, _FILLERS, rng)
+        self._walk = Coalitions(self._model, self._members, fillers, self.batch_size)
         model, walk = self._model, self._walk
         kept = np.ones(n_players, dtype=bool)
-        order, path = [], {"n_features": [n_players], "eliminated": [[]], "score": [self._score(walk, table, truth, kept)]}
-        if refits is not None:
-            path["score"] = [refits.score(kept, rng)[1]]
+        score = self._score(walk, table, truth, kept) if refits is None else refits.score(kept, rng)[1]
+        order, path = [], {"n_features": [n_players], "eliminated": [[]], "score": [score]}
         steps = range(0, n_players, per_step)
         for _ in track(steps, "eliminating columns", verbose=self.verbose):
             worst = self._least_important(model, walk, table, kept)[:per_step]
@@ -160,11 +161,14 @@ class RFEExplainer(BaseExplainer):
         self.elimination_order_, self.elimination_path_ = np.array(order), path
         self._rank()
 
+    def _per_step(self):
+        return self.step if self.step >= 1 else max(1, int(self.step * self.n_players_))
+
     def _training_rows(self, X, y, rng):
         if y is None or self.estimator_ is self.estimator:
             raise ValueError(
-                f"The 'refit' parameter of {type(self).__name__} is True, but there is nothing to train: call fit(X, y), "
-                "with an estimator that is not frozen and not a plain torch module, or use refit=False."
+                f"The 'refit' parameter of {type(self).__name__} is True, but there is nothing to train: call "
+                "fit(X, y), with an estimator that is not frozen and not a plain torch module, or use refit=False."
             )
         return _Refits(self, X, y, rng)
 
@@ -189,7 +193,7 @@ class RFEExplainer(BaseExplainer):
         model = walk.model
         outputs = self._values(model, walk, table, kept[None], None)[:, 0]
         if truth is None:
-            return float(r2_score(model.outputs(table), outputs))
+            return _r2(model.outputs(table), outputs)
         return _accuracy_or_r2(model, outputs, truth)
 
     def _rank(self):
@@ -204,8 +208,8 @@ class RFEExplainer(BaseExplainer):
                 f"The 'n_features_to_select' parameter of {type(self).__name__} is {wanted}, but there are {n} columns."
             )
         self.ranking_ = np.ones(n, dtype=int)
-        gone = self.elimination_order_[: n - wanted]
-        self.ranking_[gone] = np.arange(len(gone), 0, -1) + 1
+        steps = np.arange(n - wanted) // self._per_step()
+        self.ranking_[self.elimination_order_[: n - wanted]] += steps.max(initial=0) + 1 - steps
         self.support_ = self.ranking_ == 1
 
     # ------------------------------------------------------------------ attribution
@@ -254,8 +258,14 @@ class _Refits:
 
 def _accuracy_or_r2(model, outputs, truth):
     if model.classes is None:
-        return float(r2_score(truth, outputs if np.ndim(truth) > 1 else outputs[:, 0]))
+        return _r2(truth, outputs if np.ndim(truth) > 1 else outputs[:, 0])
     return float(accuracy_score(truth, model.classes[outputs.argmax(axis=1)]))
+
+
+def _r2(truth, found):
+    """Return R2; where the truth is a single row, or does not vary but by rounding: 1 when it is found, else 0."""
+    varies = np.ptp(truth, axis=0).max() > 1e-6 * np.abs(truth).max()
+    return float(r2_score(truth, found)) if varies else float(np.allclose(truth, found))
 
 
 def attribution_importance(estimator):
@@ -292,8 +302,8 @@ def attribution_importance(estimator):
     n_inputs = next((size for size in sizes if size), None)
     if n_inputs is None:
         raise ValueError(
-            f"attribution_importance reads the number of inputs off the first Linear or BatchNorm layer, and the module "
-            f"{type(module).__name__} has none. Use RFEExplainer instead of RFE."
+            "attribution_importance reads the number of inputs off the first Linear or BatchNorm layer, and the "
+            f"module {type(module).__name__} has none. Use RFEExplainer instead of RFE."
         )
     rows = np.random.RandomState(0).standard_normal((_DRAWS, n_inputs))
     network = Network(final, rows[:2], caller="attribution_importance")

@@ -68,7 +68,7 @@ class WeightedRidge:
         products = values @ self.weighted
         coefficients = products @ self.inverse
         total = np.square(values - mean[:, None]) @ self.weights
-        explained_part = 2 * (coefficients * products).sum(axis=1) - ((coefficients @ self.gram) * coefficients).sum(axis=1)
+        explained_part = (coefficients * (2 * products - coefficients @ self.gram)).sum(axis=1)
         constant = total <= 1e-12 * (1 + mean**2) * self.weights.sum()
         r2 = np.where(constant, 1.0, explained_part / np.where(constant, 1.0, total))
         return coefficients, mean - coefficients @ self.mean, r2
@@ -111,8 +111,9 @@ class LocalSurrogateExplainer(BaseExplainer):
 
     Notes
     -----
-    ``explain`` adds ``local_r2`` (n_rows,), the weighted R2 of each fit: a surrogate that does not fit explains nothing.
-    The base value is the intercept, so that the completeness gap is the error of the surrogate at the row itself.
+    ``explain`` adds ``local_r2`` (n_rows,), the weighted R2 of each fit: a surrogate that does not fit explains
+    nothing. The base value is the intercept, so that the completeness gap is the error of the surrogate at the row
+    itself.
 
     References
     ----------
