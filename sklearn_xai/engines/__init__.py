@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from sklearn_xai.engines.agreement import draw_subsets, subset_faithfulness
 from sklearn_xai.engines.coalitions import Coalitions
-from sklearn_xai.engines.gradients import Path, gradient, path_gradient, pick
+from sklearn_xai.engines.gradients import Path, gradient, path_gradient, path_gradient_after_head, pick
 
-__all__ = ["Coalitions", "Path", "draw_subsets", "gradient", "path_gradient", "pick", "subset_faithfulness"]
+__all__ = [
+    "Coalitions",
+    "Path",
+    "draw_subsets",
+    "gradient",
+    "path_gradient",
+    "path_gradient_after_head",
+    "pick",
+    "subset_faithfulness",
+]

@@ -11,7 +11,7 @@ from collections import namedtuple
 import torch
 
 # Elements of one activation tensor that are computed at once: small enough to stay in a core's cache.
-CHUNK_ELEMENTS = 2**19
+CHUNK_ELEMENTS = 2**20
 MAX_CHUNK_ROWS = 8192
 
 Path = namedtuple("Path", ["gradient", "values", "slopes"])
@@ -89,8 +89,16 @@ def path_gradient(split, z, baseline, nodes, weights, target, batch_size=None):
     -------
     Path
     """
-    with torch.no_grad():
-        end, start = split.head(z).detach(), split.head(baseline).detach()
+    end, pull = split.enter(z)
+    path = path_gradient_after_head(split, z[:1], end, split.enter(baseline)[0], nodes, weights, target, batch_size)
+    return path._replace(gradient=pull(path.gradient))
+
+
+def path_gradient_after_head(split, like, end, start, nodes, weights, target, batch_size=None):
+    """Do as ``path_gradient`` between pre-activations, shape (n_rows, ...), and return the gradient there.
+
+    ``like`` is any one input row, shape (1, ...).
+    """
     n_rows, n_nodes = len(end), len(nodes)
     total = torch.empty_like(end)
     values, slopes = end.new_empty(n_rows, n_nodes), end.new_empty(n_rows, n_nodes)
@@ -100,9 +108,9 @@ def path_gradient(split, z, baseline, nodes, weights, target, batch_size=None):
         origin = start if len(start) == 1 else start[rows]
         chosen = target if isinstance(target, int) else target[rows]
         total[rows], values[rows], slopes[rows] = _chunk(
-            split, z[:1], end[rows], origin, nodes, weights, chosen, batch_size
+            split, like, end[rows], origin, nodes, weights, chosen, batch_size
         )
-    return Path(split.pullback(z, total), values, slopes)
+    return Path(total, values, slopes)
 
 
 def _chunk(split, like, end, start, nodes, weights, target, batch_size):
@@ -117,10 +125,12 @@ def _chunk(split, like, end, start, nodes, weights, target, batch_size):
         part = slice(first, first + most)
         blend = torch.addcmul(start.reshape(len(start), 1, -1), nodes[part].reshape(1, -1, 1), flat)
         leaf = blend.reshape(-1, *end.shape[1:]).requires_grad_(True)
-        outputs = split.tail(leaf.clone(), like)
+        outputs = split.tail(split.own(leaf), like)
         chosen = target if isinstance(target, int) else target.repeat_interleave(len(nodes[part]))
         explained = pick(outputs, chosen)
-        found = torch.autograd.grad(explained.sum(), leaf, allow_unused=True)[0]
+        found = None
+        if explained.requires_grad:
+            found = torch.autograd.grad(explained.sum(), leaf, allow_unused=True)[0]
         values[:, part] = explained.detach().reshape(n_rows, -1)
         gradients[:, part] = 0 if found is None else found.reshape(n_rows, -1, flat.shape[2])
     slopes = torch.bmm(gradients, flat.transpose(1, 2))[:, :, 0]

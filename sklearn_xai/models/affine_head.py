@@ -50,6 +50,7 @@ class Split:
         self.network = network
         self.path = path  # dotted name of the layer the head ends with
         self.skipped = tuple(skipped)  # layers inside the head, not run with the tail
+        self.channels_last = False  # whether the tail takes images in the layout that convolutions on a CPU like best
 
     @property
     def found(self):
@@ -73,15 +74,31 @@ class Split:
             stack.enter_context(_replaced(self._layer(self.path), h))
             return self.network(like.expand(len(h), *like.shape[1:]))
 
-    def pullback(self, z, gradient):
-        """Turn gradients at the pre-activations into gradients at the input: the head is affine, so any z will do."""
+    def own(self, h):
+        """Copy pre-activations for the tail, as its first step may be in place, in the layout that suits it."""
+        return h.clone(memory_format=torch.channels_last if self.channels_last else torch.preserve_format)
+
+    def enter(self, z):
+        """Return the pre-activations of input rows, and what turns gradients there into gradients at the input.
+
+        The head is affine: that function is the same whatever the rows.
+        """
         if not self.found:
-            return gradient
-        z = z.detach().requires_grad_(True)
-        return torch.autograd.grad(self.head(z), z, gradient)[0]
+            return z, _unchanged
+        leaf = z.detach().requires_grad_(True)
+        h = self.head(leaf)
+
+        def pull(gradient):
+            return torch.autograd.grad(h, leaf, gradient, retain_graph=True)[0]
+
+        return h.detach(), pull
 
     def _layer(self, path):
         return self.network.module.get_submodule(path)
+
+
+def _unchanged(gradient):
+    return gradient
 
 
 @contextmanager
@@ -137,8 +154,12 @@ def find_affine_head(network, rows):
         for name, output in reversed(calls):
             split = Split(network, name)
             if _is_affine(output, z) and _is_cut(split, points[: 2 * len(z)]):
-                return _skipping(split, calls, points[: 2 * len(z)])
-    return Split(network)
+                split = _skipping(split, calls, points[: 2 * len(z)])
+                break
+        else:
+            split = Split(network)
+        split.channels_last = _takes_channels_last(split, z)
+    return split
 
 
 def _blended(z):
@@ -293,3 +314,18 @@ def _skipping(split, calls, points):
     except (RuntimeError, TypeError, ValueError):
         same = False
     return faster if same else split
+
+
+def _takes_channels_last(split, z):
+    """Whether the tail convolves images on a CPU, and gives the same when their channels come last in memory."""
+    convolves = any(isinstance(layer, torch.nn.Conv2d) for layer in split.network.module.modules())
+    if not convolves or z.device.type != "cpu":
+        return False
+    try:
+        with torch.no_grad():
+            h = split.head(z)
+            if h.ndim != 4:
+                return False
+            return _close(split.tail(h.clone(), z[:1]), split.tail(h.clone(memory_format=torch.channels_last), z[:1]))
+    except RuntimeError:  # the module views its tensors, which needs the ordinary layout
+        return False

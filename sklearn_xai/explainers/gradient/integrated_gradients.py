@@ -7,10 +7,11 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
+from scipy.special import roots_legendre
 
 from sklearn_xai._compat import Interval, StrOptions
 from sklearn_xai.background import BASELINES, resolve_baseline
-from sklearn_xai.engines import path_gradient, pick
+from sklearn_xai.engines import path_gradient_after_head, pick
 from sklearn_xai.explainers.gradient._base import GradientExplainer
 
 METHODS = ("adaptive", "gausslegendre", "riemann_left", "riemann_right", "riemann_middle", "riemann_trapezoid")
@@ -22,7 +23,7 @@ AUTO_STEPS = (33, 129, 513, 2049)
 def path_nodes(method, n_steps):
     """Return the nodes and weights of a quadrature rule on [0, 1], as float64 arrays of shape (n_steps,)."""
     if method == "gausslegendre":
-        nodes, weights = np.polynomial.legendre.leggauss(n_steps)
+        nodes, weights = roots_legendre(n_steps)
         return (nodes + 1) / 2, weights / 2
     if method in ("adaptive", "riemann_trapezoid") and n_steps > 1:
         weights = np.full(n_steps, 1 / (n_steps - 1))
@@ -61,18 +62,21 @@ def balanced_weights(values, slopes):
     return weights
 
 
-def integrated_gradients(split, z, baseline, target, *, n_steps=50, method="adaptive", batch_size=None):
-    """Return the integrated gradients of some rows; call inside ``network.frozen()``.
+def integrated_gradients(split, z, baselines, choose, *, n_steps="auto", tol=1e-2, method="adaptive", batch_size=None):
+    """Return the integrated gradients of some rows, averaged over baselines; call inside ``network.frozen()``.
 
     Parameters
     ----------
     split : Split
         The network, after its affine head where it has one.
     z : Tensor of shape (n_rows, ...)
-    baseline : Tensor of shape (1, ...)
-    target : int or int Tensor of shape (n_rows,)
-    n_steps : int
-        Number of nodes.
+    baselines : Tensor of shape (n_baselines, ...)
+    choose : callable
+        From outputs to the index of the explained one.
+    n_steps : int or "auto"
+        Number of nodes; "auto": as many as each row needs.
+    tol : float
+        Gap that is allowed with "auto", ``tol * max(1, |f(x) - f(b)|)``.
     method : str
         One of ``METHODS``.
     batch_size : int, optional
@@ -81,44 +85,43 @@ def integrated_gradients(split, z, baseline, target, *, n_steps=50, method="adap
     Returns
     -------
     attributions : Tensor of the shape of z
+    outputs : Tensor of shape (n_rows, n_outputs)
+    base_outputs : Tensor of shape (1, n_outputs)
+        Mean output of the baselines.
     """
-    nodes, weights = path_nodes(method, n_steps)
-    weights = balanced_weights if method == "adaptive" and n_steps > 1 else torch.as_tensor(weights).to(z)
-    path = path_gradient(split, z, baseline, torch.as_tensor(nodes).to(z), weights, target, batch_size)
-    return path.gradient * (z - baseline)
+    end, pull = split.enter(z)
+    starts = split.enter(baselines)[0]
+    with torch.no_grad():
+        outputs, base_outputs = split.tail(end, z[:1]), split.tail(starts, z[:1])
+    target = choose(outputs)
+    rounds = AUTO_STEPS if n_steps == "auto" else (n_steps,)
+    found = torch.zeros_like(z)
+    for start, baseline, base_output in zip(starts[:, None], baselines, base_outputs[:, None], strict=True):
+        difference = pick(outputs - base_output, target)
+        allowed = 0.99 * tol * difference.abs().clamp(min=1)  # the gap of the result is rounded otherwise
+        total = _integrate(split, z[:1], end, start, target, difference, allowed, rounds, method, batch_size)
+        found += pull(total) * (z - baseline)
+    return found / len(baselines), outputs, base_outputs.mean(dim=0, keepdim=True)
 
 
-def converged_gradients(split, z, baseline, target, difference, tolerance, *, method="adaptive", batch_size=None):
-    """Return integrated gradients with as many nodes as each row needs, and that number.
-
-    Parameters
-    ----------
-    split, z, baseline, target, method, batch_size
-        As in ``integrated_gradients``.
-    difference : Tensor of shape (n_rows,)
-        The change of the output from baseline to row, to which the attributions must add up.
-    tolerance : Tensor of shape (n_rows,)
-        The gap that is allowed.
-
-    Returns
-    -------
-    attributions : Tensor of the shape of z
-    n_steps : int Tensor of shape (n_rows,)
-    """
-    found = torch.empty_like(z)
-    steps = torch.zeros(len(z), dtype=torch.int64, device=z.device)
-    open_rows = torch.arange(len(z), device=z.device)
-    for n_steps in AUTO_STEPS:
-        chosen = target if isinstance(target, int) else target[open_rows]
-        part = integrated_gradients(
-            split, z[open_rows], baseline, chosen, n_steps=n_steps, method=method, batch_size=batch_size
-        )
-        found[open_rows], steps[open_rows] = part, n_steps
-        gap = (part.flatten(1).sum(dim=1, dtype=torch.float64) - difference[open_rows]).abs()
-        open_rows = open_rows[gap > tolerance[open_rows]]
-        if not len(open_rows):
+def _integrate(split, like, end, start, target, difference, allowed, rounds, method, batch_size):
+    """Return the mean gradient between pre-activations; a row whose gap is above the allowed goes a round further."""
+    total = torch.empty_like(end)
+    left = torch.arange(len(end), device=end.device)
+    for n_steps in rounds:
+        nodes, weights = (torch.as_tensor(part).to(end) for part in path_nodes(method, n_steps))
+        if method == "adaptive" and n_steps > 1:
+            weights = balanced_weights
+        chosen = target if isinstance(target, int) else target[left]
+        path = path_gradient_after_head(split, like, end[left], start, nodes, weights, chosen, batch_size)
+        total[left] = path.gradient
+        if n_steps == rounds[-1]:
             break
-    return found, steps
+        sums = (path.gradient * (end[left] - start)).flatten(1).sum(dim=1)
+        left = left[(sums - difference[left]).abs() > allowed[left]]
+        if not len(left):
+            break
+    return total
 
 
 class IntegratedGradientsExplainer(GradientExplainer):
@@ -226,23 +229,13 @@ class IntegratedGradientsExplainer(GradientExplainer):
         self.baseline_ = resolve_baseline(self.baseline, inputs, type(self).__name__)
 
     def _attribute_inputs(self, z, choose):
-        network, split = self._model.network, self._model.split
-        baselines = network.tensor(self.baseline_)
-        with torch.no_grad():
-            outputs, ends = network(z), network(baselines)
-        target = choose(outputs)
-        total = torch.zeros_like(z)
-        self_outputs = pick(outputs, target).double()
-        for start, end in zip(baselines, ends, strict=True):
-            start = start[None]
-            if self.n_steps == "auto":
-                difference = self_outputs - pick(end.expand(len(z), -1), target)
-                tolerance = self.tol * difference.abs().clamp(min=1)
-                total += converged_gradients(
-                    split, z, start, target, difference, tolerance, method=self.method, batch_size=self.batch_size
-                )[0]
-            else:
-                total += integrated_gradients(
-                    split, z, start, target, n_steps=self.n_steps, method=self.method, batch_size=self.batch_size
-                )
-        return total / len(baselines), outputs, ends.mean(dim=0, keepdim=True)
+        return integrated_gradients(
+            self._model.split,
+            z,
+            self._model.network.tensor(self.baseline_),
+            choose,
+            n_steps=self.n_steps,
+            tol=self.tol,
+            method=self.method,
+            batch_size=self.batch_size,
+        )
