@@ -166,6 +166,7 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             When X does not suit the estimator or the method.
         """
         self.__dict__.pop("feature_importances_", None)
+        self._check_estimator()
         X = self._check_rows(X, reset=True)
         y = self._check_target_values(X, y)
         rng = own_random_state(self.random_state)
@@ -190,6 +191,14 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         )
         self._prepare(X, y, rng)
         return self
+
+    def _check_estimator(self):
+        estimator = self.estimator
+        if isinstance(estimator, type) or not (is_network(estimator) or hasattr(estimator, "fit")):
+            raise TypeError(
+                f"The 'estimator' parameter of {type(self).__name__} must be an estimator, a skorch net, a "
+                f"torch.nn.Module or a Pipeline (an instance). Got {estimator!r}."
+            )
 
     def _check_rows(self, X, *, reset):
         """Validate X: numbers for a network, anything a DataFrame holds for a Pipeline or another estimator."""
@@ -239,11 +248,6 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
 
     def _fitted_estimator(self, X, y, fit_params):
         estimator, name = self.estimator, type(self).__name__
-        if isinstance(estimator, type) or not (is_network(estimator) or hasattr(estimator, "fit")):
-            raise TypeError(
-                f"The 'estimator' parameter of {name} must be an estimator, a skorch net, a torch.nn.Module or a "
-                f"Pipeline (an instance). Got {estimator!r}."
-            )
         if y is not None:
             if sklearn.get_config()["enable_metadata_routing"]:
                 fit_params = process_routing(self, "fit", **fit_params).estimator.fit

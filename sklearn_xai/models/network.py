@@ -332,7 +332,7 @@ def train_network(net, X, y, *, renew=False, fit_params=None):
     instance itself, so a clone of a fitted net starts from what that net has learned. Call inside ``isolated_rng``.
     """
     if renew and isinstance(net.module, nn.Module) and not _has_params(net, "module__"):
-        net.set_params(module=_renewed(net.module))
+        _renew(net.module)
     dtype, out_ndim = _look_at_module(net, X)
     X = np.asarray(X)
     keep_integers = X.dtype.kind in "iu" and dtype is None
@@ -355,7 +355,7 @@ def _has_params(net, prefix):
     return any(name.startswith(prefix) for name in vars(net))
 
 
-def _renewed(module):
+def _renew(module):
     """Draw new weights, so that a clone of a net shares no training with the net it was cloned from."""
     covered = set()
     for part in module.modules():
@@ -371,7 +371,6 @@ def _renewed(module):
             UserWarning,
             stacklevel=2,
         )
-    return module
 
 
 def _look_at_module(net, X):
