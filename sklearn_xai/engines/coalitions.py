@@ -165,10 +165,11 @@ class _HeadBlend:
     def prepare(self, mask, chosen):
         """Keep the weights of the row's players, and what the background adds, for each coalition."""
         self._weights = torch.nn.functional.pad(mask, (0, 1), value=True).to(self.added.dtype)
-        self._filling = self.origin.repeat(len(mask), 1)
-        for row in torch.unique(chosen):
-            at = chosen == row
-            self._filling[at] += (1 - self._weights[at]) @ self.fill[row]
+        order = chosen.argsort()
+        removed = (1 - self._weights[order]).split(torch.bincount(chosen, minlength=len(self.fill)).tolist())
+        self._filling = torch.empty(len(mask), self.numel, dtype=self.added.dtype, device=mask.device)
+        self._filling[order] = torch.cat([part @ fill for part, fill in zip(removed, self.fill, strict=True)])
+        self._filling += self.origin
 
     def run(self, rows):
         """Return the outputs for some rows and the prepared coalitions."""
