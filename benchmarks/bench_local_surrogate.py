@@ -36,7 +36,7 @@ def _lime_call(lime, rows, predict):
 
 def _raw_columns():
     pipeline, X, matrix = census()
-    rows = X.iloc[10_000:10_064]
+    rows = X.iloc[10_000:10_128]
     ours = LocalSurrogateExplainer(pipeline, n_samples=N_SAMPLES, output="proba", random_state=0).fit(X.iloc[:2_000])
     codes, values, categorical = _codes(X)
     model = ExplainedModel(pipeline, X.iloc[:2_000], np.asarray(X.columns), output="proba")
@@ -54,7 +54,7 @@ def _raw_columns():
         order = np.argsort(np.concatenate([_inputs_of(model, j) for j in range(X.shape[1])]))
         return model.network.outputs(np.concatenate(parts, axis=1)[:, order])
 
-    few = codes[10_000:10_004]
+    few = codes[10_000:10_008]
     assert np.allclose(through_pipeline(few), by_look_up(few), atol=1e-5)
     calls = {
         "ours": lambda: ours.transform(rows),
@@ -103,7 +103,7 @@ def _contribution(column, matrix, inputs, levels):
 def _one_hot_matrix():
     pipeline, _, matrix = census()
     net, width = pipeline[-1], matrix.shape[1]
-    background, rows, few = matrix[:2_000], matrix[10_000:10_064], matrix[10_000:10_004]
+    background, rows, few = matrix[:2_000], matrix[10_000:10_128], matrix[10_000:10_008]
     ours = LocalSurrogateExplainer(net, n_samples=N_SAMPLES, output="proba", random_state=0).fit(background)
     model = ExplainedModel(net, background, np.arange(width), output="proba")
     binary = [j for j in range(width) if len(np.unique(matrix[:, j])) == 2]

@@ -100,6 +100,7 @@ class Coalitions:
         )
         mask = torch.as_tensor(kept, device=z.device)
         chosen = torch.as_tensor(filler, device=z.device)
+        wanted = None if targets is None else torch.tensor(np.asarray(targets), device=z.device)
         width = self.model.n_outputs if targets is None else 1
         result = np.empty((len(z), len(kept), width), dtype=self.model.dtype)
         most = chunk_rows(blend.numel, self.batch_size)
@@ -109,8 +110,10 @@ class Coalitions:
             n_rows = max(1, most // len(mask[part]))
             for row in range(0, len(z), n_rows):
                 rows = slice(row, row + n_rows)
-                out = blend.run(rows).reshape(len(z[rows]), -1, self.model.n_outputs).cpu().numpy()
-                result[rows, part] = out if targets is None else _choose(out, targets[rows])
+                out = blend.run(rows).reshape(len(z[rows]), -1, self.model.n_outputs)
+                if targets is not None:
+                    out = out.gather(2, wanted[rows, None, None].expand(-1, out.shape[1], 1))
+                result[rows, part] = out.cpu().numpy()
         return result if targets is None else result[:, :, 0]
 
 
@@ -156,11 +159,10 @@ class _HeadBlend:
 
     def _contributions(self, z, owner, n_players):
         """Return what each player of each row adds, and last the inputs of none, (n_rows, n_players + 1, n_hidden)."""
-        parts = z.new_empty(len(z), n_players + 1, self.numel)
-        for p in range(n_players + 1):
-            alone = torch.where(owner == (p if p < n_players else -1), z, torch.zeros_like(z))
-            parts[:, p] = self.split.head(alone).reshape(len(z), -1) - self.origin
-        return parts
+        players = torch.arange(n_players + 1, device=z.device)[:, None]
+        players[-1] = -1
+        alone = torch.where(owner == players, z[:, None], z.new_zeros(1))
+        return (self.split.head(alone.flatten(0, 1)).flatten(1) - self.origin).reshape(len(z), n_players + 1, -1)
 
     def prepare(self, mask, chosen):
         """Keep the weights of the row's players, and what the background adds, for each coalition."""
