@@ -177,6 +177,16 @@ def test_batch_size_changes_nothing(n_steps, batch_size):
     np.testing.assert_allclose(found, attribute(module, X, n_steps=n_steps), atol=1e-11)
 
 
+def test_auto_leaves_rounding_some_room():
+    """Rows whose gap is about the tolerance: what stops them must also be enough for the gap that is reported."""
+    module = seeded(lambda: mlp(4, 2, n_hidden=32), 3, torch.float32)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.mul_(3)
+    X = rows(20_000, seed=3).astype(np.float32)
+    IntegratedGradientsExplainer(module, target=0, tol=1e-3).fit(X).transform(X)  # a warning would be an error
+
+
 def test_too_few_steps_are_warned_of_with_the_gap():
     X = rows()
     explainer = IntegratedGradientsExplainer(Power(3), baseline="zero", method="riemann_left", n_steps=1).fit(X)
