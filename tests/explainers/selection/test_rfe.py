@@ -218,6 +218,17 @@ def test_refit_of_a_regression_pipeline_with_strings():
     assert scores[0] > 0.999 and scores[1] > 0.99 and scores[2] < 0.8 and scores[3] < 0.1
 
 
+def test_refit_ranks_by_what_was_trained_last():
+    """Two copies share a weight of 2; once one is gone, the other takes it over and is above 1.5."""
+    X = rows(200, 3)
+    X[:, 2] = X[:, 0]
+    y = X @ [2.0, 1.5, 0.0]
+    as_it_stands = RFEExplainer(LinearRegression(), random_state=0).fit(X, y)
+    again = RFEExplainer(LinearRegression(), refit=True, random_state=0).fit(X, y)
+    assert as_it_stands.elimination_order_[-1] == 1
+    assert again.elimination_order_[1] == 1
+
+
 def test_refit_needs_something_to_train():
     X = rows()
     y = X @ COEF
