@@ -93,8 +93,12 @@ class _Plain:
     def __init__(self, model, like, dtype, batch_size):
         self.model, self.like, self.dtype = model, like, dtype
         self.direct = model.network is not None and model.columns is not None and model.columns.identity
-        width = max(1, int(np.prod(like.shape[1:])))
-        self.step = chunk_rows(width, batch_size) if self.direct else batch_size
+        self.step = batch_size
+        if self.direct:
+            network = model.network
+            self.type = torch.int64 if np.dtype(dtype).kind in "iu" and network.takes_integers else network.dtype
+            self.device = network.device
+            self.step = chunk_rows(max(1, int(np.prod(like.shape[1:]))), batch_size)
 
     def outputs(self, matrix):
         """Return the explained outputs, (n_rows, n_outputs), float64."""
@@ -103,9 +107,10 @@ class _Plain:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _run(self, matrix):
-        rows = matrix.astype(self.dtype, copy=False).reshape(-1, *self.like.shape[1:])
         if self.direct:
-            return self.model.network(self.model.network.tensor(rows)).double().cpu().numpy()
+            rows = torch.as_tensor(matrix, dtype=self.type, device=self.device)
+            return self.model.network(rows.reshape(-1, *self.like.shape[1:])).double().cpu().numpy()
+        rows = matrix.astype(self.dtype, copy=False).reshape(-1, *self.like.shape[1:])
         if is_frame(self.like):
             import pandas as pd
 

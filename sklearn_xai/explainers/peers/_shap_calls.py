@@ -60,11 +60,12 @@ def black_box_values(algorithm, function, background, rows, *, max_evals, seed=0
     import shap
 
     with quiet(seed):
+        start = np.random.get_state()  # noqa: NPY002 (explainers are made after this, as one reseeds numpy)
         if algorithm in ("kernel", "sampling"):
             kind = shap.KernelExplainer if algorithm == "kernel" else shap.SamplingExplainer
             explainer = kind(function, background)
             explainer.not_equal = _not_equal
-            explainer.explain = _alike(explainer.explain, seed, done)
+            explainer.explain = _alike(explainer.explain, start, done, {})
             found = explainer.shap_values(rows, nsamples=max_evals, l1_reg=0, silent=True)
             return found, explainer.expected_value
         masker = _masker(background, clustering)
@@ -74,19 +75,20 @@ def black_box_values(algorithm, function, background, rows, *, max_evals, seed=0
             "partition": shap.PartitionExplainer,
         }
         explainer = kinds[algorithm](function, masker)
-        explainer.explain_row = _alike(explainer.explain_row, seed, done)
+        # shap takes the list of what it found for the first rows for the wish to have main effects of the next
+        explainer.explain_row = _alike(explainer.explain_row, start, done, {"main_effects": False})
         found = explainer(rows, max_evals=max_evals, silent=True)
     return found.values, found.base_values
 
 
-def _alike(explain, seed, done):
-    """Let a method that explains one row begin with the same random state each time."""
+def _alike(explain, start, done, options):
+    """Let a method that explains one row begin with the same random state each time; use inside ``quiet``."""
 
     def explain_alike(*args, **kwargs):
         if done is not None:
             done()
-        with isolated_rng(seed):
-            return explain(*args, **kwargs)
+        np.random.set_state(start)  # noqa: NPY002
+        return explain(*args, **(kwargs | options))
 
     return explain_alike
 
@@ -99,12 +101,46 @@ def _masker(background, clustering=None):
     """Return a masker that keeps all background rows, and to which close values are not yet equal ones."""
     import shap
 
-    if clustering is None:
-        masker = shap.maskers.Independent(background, max_samples=len(background))
-    else:
+    if clustering is not None:
         masker = shap.maskers.Partition(background, max_samples=len(background), clustering=clustering)
-    masker.invariants = lambda row: row == masker.data
-    return masker
+        masker.invariants = lambda row: row == masker.data
+        return masker
+
+    class Exact(shap.maskers.Independent):
+        """Masks with numpy what shap masks with a function that takes seconds to compile, in each process."""
+
+        def invariants(self, x):
+            return x == self.data
+
+        def __call__(self, mask, x):
+            if not np.issubdtype(getattr(mask, "dtype", bool), np.integer) or (mask < 0).any():
+                return super().__call__(mask, x)
+            return _flipped(mask, x, self.data)
+
+    return Exact(background, max_samples=len(background))
+
+
+def _flipped(flips, row, background):
+    """Return the rows of coalitions that differ from the one before in one player, and whether each row changed.
+
+    Parameters
+    ----------
+    flips : int ndarray of shape (n_coalitions,)
+        The player that joins or leaves; a number that is no player for none.
+    row : ndarray of shape (n_players,)
+    background : ndarray of shape (n_background, n_players)
+
+    Returns
+    -------
+    rows : tuple of one ndarray of shape (n_coalitions * n_background, n_players)
+    changed : bool ndarray of shape (n_coalitions, n_background)
+    """
+    moved = flips[:, np.newaxis] == np.arange(len(row))
+    kept = np.logical_xor.accumulate(moved, axis=0)
+    rows = np.where(kept[:, np.newaxis], row, background).reshape(-1, len(row))
+    changed = moved @ (row != background).T
+    changed[0] = True
+    return (rows,), changed
 
 
 def cluster_players(background, members):
@@ -135,7 +171,8 @@ def tree_values(model, background, rows, model_output="raw"):
     import shap
 
     with quiet(0):
-        explainer = shap.TreeExplainer(model, _masker(background), model_output=model_output)
+        masker = shap.maskers.Independent(background, max_samples=len(background))
+        explainer = shap.TreeExplainer(model, masker, model_output=model_output)
         return explainer.shap_values(rows, check_additivity=False)
 
 

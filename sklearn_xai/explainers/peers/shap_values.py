@@ -258,7 +258,7 @@ class SHAPExplainer(BaseExplainer):
         with players(self._model, self._coalitions, self.background_, X, self.batch_size) as (known, rows, outputs):
             return black_box_values(
                 self.algorithm_,
-                lambda matrix: outputs(matrix)[:, target],
+                lambda matrix: np.ascontiguousarray(outputs(matrix)[:, target]),
                 known,
                 rows,
                 max_evals=self._evaluations,

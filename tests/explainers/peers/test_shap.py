@@ -29,6 +29,7 @@ from torch import nn
 from sklearn_xai import SHAPExplainer
 from sklearn_xai._rng import isolated_rng
 from sklearn_xai.explainers.peers._players import first_rows, players
+from sklearn_xai.explainers.peers._shap_calls import _flipped
 from tests.nets import Mixed, classifier, regressor, table
 
 BLACK_BOX = ["kernel", "permutation", "sampling", "exact", "partition"]
@@ -327,7 +328,17 @@ def test_the_function_given_to_shap_is_the_explained_output(kind):
         assert_allclose(outputs(swapped), explainer._model.outputs(mixed), atol=1e-6)
 
 
-@pytest.mark.parametrize("algorithm", ["permutation", "exact", "kernel", "sampling", "partition"])
+def test_masks_are_those_of_shap():
+    rng = np.random.RandomState(0)
+    background, row = rng.randint(0, 3, (7, 5)).astype(float), rng.randint(0, 3, 5).astype(float)
+    flips = np.array([2**31 - 1, 3, 0, 4, 3, 1, 2, 0])
+    (rows,), changed = _flipped(flips, row, background)
+    (expected,), moved = independent(background)(flips, row)
+    assert_array_equal(rows, expected)
+    assert_array_equal(changed, moved)
+
+
+@pytest.mark.parametrize("algorithm", BLACK_BOX)
 def test_close_values_are_not_equal_ones(algorithm):
     rng = np.random.RandomState(0)
     big = np.column_stack([1e6 + rng.rand(20), rng.rand(20), rng.rand(20)])
@@ -506,7 +517,7 @@ def test_gradient_in_double_precision_and_on_images():
 @pytest.mark.parametrize(
     ("algorithm", "model", "message"),
     [
-        ("tree", "net", "'tree', but it takes ensemble of trees apart .* not NeuralNetRegressor. Use algorithm='auto'"),
+        ("tree", "net", "'tree', .* not NeuralNetRegressor. Use algorithm='auto', 'permutation'"),
         ("linear", "pipeline", "not a Pipeline that ends in LinearRegression. Use"),
         ("linear", "forest", "shap cannot explain RandomForestClassifier by it"),
         ("tree", "forest", "does not add up to output='auto' .*. Use output='proba'"),
