@@ -1,8 +1,8 @@
 """Local surrogates against lime's tabular explainer: 5,000 perturbed rows for each row, the same network.
 
-lime takes numbers only. As its own tutorial on this table does, the strings are given to it as codes, and its prediction
-function turns the codes back: here by the Pipeline itself, as a user would, or by a table look-up written for the
-occasion, which is the fastest that lime can be fed.
+lime takes numbers only. As its own tutorial on this table does, the strings are given to it as codes, and its
+prediction function turns the codes back: here by the Pipeline itself, as a user would, or by a table look-up written
+for the occasion, which is the fastest that lime can be fed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def _raw_columns():
     lime = LimeTabularExplainer(codes[:2_000], categorical_features=categorical, random_state=0)
 
     def through_pipeline(z):
-        columns = {name: values[j][z[:, j].astype(int)] if values[j] is not None else z[:, j] for j, name in enumerate(X)}
+        columns = {
+            name: values[j][z[:, j].astype(int)] if values[j] is not None else z[:, j] for j, name in enumerate(X)
+        }
         return model.outputs(type(X)(columns))
 
     tables = [_contribution(codes[:, j], matrix, _inputs_of(model, j), values[j]) for j in range(X.shape[1])]

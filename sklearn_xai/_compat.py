@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from sklearn.base import _fit_context as fit_context
-from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
+from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
-from sklearn.utils.validation import _check_n_features as check_n_features
 
 __all__ = [
-    "HasMethods",
     "Interval",
-    "Options",
+    "RealNotInt",
     "StrOptions",
     "available_if",
     "check_feature_names_in",
-    "check_n_features",
     "fit_context",
 ]

@@ -13,6 +13,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io as skops_io
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.compose import make_column_transformer
 from sklearn.pipeline import make_pipeline
@@ -23,7 +24,6 @@ from tests.every_explainer import CLASSES, fast
 from tests.nets import classifier, regressor, table
 
 X, Y, LABELS = table()
-skops_io = pytest.importorskip("skops.io")
 
 
 def through_pickle(explainer):

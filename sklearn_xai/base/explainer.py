@@ -9,42 +9,29 @@ from numbers import Integral
 
 import numpy as np
 import sklearn
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin, is_classifier
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.utils import get_tags
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.validation import (
-    check_array,
-    check_consistent_length,
-    check_is_fitted,
-    column_or_1d,
-    validate_data,
-)
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.metadata_routing import process_routing
+from sklearn.utils.validation import check_is_fitted
 
-from sklearn_xai._compat import Interval, StrOptions, available_if, check_feature_names_in, fit_context
+from sklearn_xai._compat import Interval, StrOptions, check_feature_names_in, fit_context
 from sklearn_xai._docs import fill_docstring
 from sklearn_xai._progress import track
 from sklearn_xai._rng import own_random_state
 from sklearn_xai.background import (
     as_codes,
     group_matrix,
-    is_frame,
     pack_tables,
     resolve_groups,
     sample_rows,
     take_rows,
     unpack_tables,
 )
+from sklearn_xai.base.checks import check_estimator, check_is_trained, check_rows, check_target_values
+from sklearn_xai.base.pass_through import PassThrough
+from sklearn_xai.base.targets import chooser, resolve_target
 from sklearn_xai.engines import Coalitions, draw_subsets, subset_faithfulness
-from sklearn_xai.models import (
-    ExplainedModel,
-    check_network_is_fitted,
-    is_module,
-    is_net,
-    is_network,
-    split_pipeline,
-    train_clone,
-)
+from sklearn_xai.models import ExplainedModel, train_clone
 
 Attributions = namedtuple("Attributions", ["values", "base_values", "outputs", "extras"])
 Attributions.__doc__ = """What a method says of some rows.
@@ -61,7 +48,7 @@ _CHUNK_CELLS = 2**19
 _SCORE_SUBSETS = 50
 
 
-class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
+class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     """Base class of all explainers: ``fit`` sees background rows, ``transform`` turns rows into attributions.
 
     A subclass overrides ``_attribute`` and, if it has something to prepare, ``_prepare``.
@@ -166,9 +153,9 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             When X does not suit the estimator or the method.
         """
         self.__dict__.pop("feature_importances_", None)
-        self._check_estimator()
-        X = self._check_rows(X, reset=True)
-        y = self._check_target_values(X, y)
+        check_estimator(self.estimator, type(self).__name__)
+        X = check_rows(self, X, reset=True)
+        y = check_target_values(self, X, y)
         rng = own_random_state(self.random_state)
         self.estimator_ = self._fitted_estimator(X, y, fit_params)
         probes = sample_rows(X, PROBE_ROWS, rng)
@@ -184,67 +171,13 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         if self._model.columns is not None:
             self._model.columns.learn(X)
         self._find_players(X)
-        self._target_index = self._resolve_target()
+        self._target_index = resolve_target(self._model, self.target, type(self).__name__)
         self.base_outputs_ = self._model.outputs(self.background_).mean(axis=0)
         self._coalitions = Coalitions(
             self._model, self._members, sample_rows(self.background_, REMOVAL_ROWS, rng), self.batch_size
         )
         self._prepare(X, y, rng)
         return self
-
-    def _check_estimator(self):
-        estimator = self.estimator
-        if isinstance(estimator, type) or not (is_network(estimator) or hasattr(estimator, "fit")):
-            raise TypeError(
-                f"The 'estimator' parameter of {type(self).__name__} must be an estimator, a skorch net, a "
-                f"torch.nn.Module or a Pipeline (an instance). Got {estimator!r}."
-            )
-
-    def _check_rows(self, X, *, reset):
-        """Validate X: numbers for a network, anything a DataFrame holds for a Pipeline or another estimator."""
-        direct = is_network(self.estimator)
-        tags = get_tags(self)
-        if is_frame(X) and not direct:
-            validate_data(self, X, reset=reset, skip_check_array=True)
-            if not len(X) or not X.shape[1]:
-                raise ValueError(
-                    f"Found array with {len(X)} sample(s) and {X.shape[1]} feature(s) (shape={X.shape}) while a "
-                    f"minimum of 1 is required by {type(self).__name__}."
-                )
-            return X
-        if is_frame(X):
-            self._check_numeric(X)
-        return validate_data(
-            self,
-            X,
-            reset=reset,
-            dtype="numeric" if direct else None,
-            allow_nd=direct,
-            ensure_all_finite="allow-nan" if tags.input_tags.allow_nan else True,
-            estimator=self,
-        )
-
-    def _check_numeric(self, X):
-        kinds = {str(name): dtype for name, dtype in zip(X.columns, X.dtypes, strict=True)}
-        bad = [name for name, dtype in kinds.items() if not getattr(dtype, "_is_numeric", dtype.kind in "fiub")]
-        if bad:
-            raise ValueError(
-                f"{type(self).__name__}: a network takes numbers, but the columns {bad} of X hold other values. Put a "
-                "ColumnTransformer in front of the net, in one Pipeline, and explain that: its attributions are those "
-                "of the columns of X."
-            )
-
-    def _check_target_values(self, X, y):
-        if y is None:
-            return None
-        check_consistent_length(X, y)
-        if not hasattr(y, "shape"):
-            y = np.asarray(y)
-        if y.ndim > 1 and y.shape[1] > 1:
-            return check_array(y, dtype=None, input_name="y", estimator=self)
-        y = column_or_1d(y, warn=True)
-        check_array(y, dtype=None, ensure_2d=False, input_name="y", estimator=self)
-        return y
 
     def _fitted_estimator(self, X, y, fit_params):
         estimator, name = self.estimator, type(self).__name__
@@ -254,23 +187,8 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             return train_clone(estimator, X, y, random_state=self.random_state, fit_params=fit_params)
         if fit_params:
             raise ValueError(f"{name}.fit got {sorted(fit_params)} without y: an estimator is only trained with y.")
-        self._check_estimator_is_fitted(estimator)
+        check_is_trained(estimator, name)
         return estimator
-
-    def _check_estimator_is_fitted(self, estimator):
-        name = type(self).__name__
-        try:
-            if not is_module(estimator):
-                check_is_fitted(estimator)
-        except NotFittedError as error:
-            raise NotFittedError(
-                f"This {type(estimator).__name__} instance is not fitted yet, and {name}.fit was called without y. "
-                f"Either fit the estimator before it is explained, or call {name}.fit(X, y) to have a clone of it "
-                f"trained: then {name} requires y to be passed, but the target y is None."
-            ) from error
-        final = split_pipeline(estimator)[1]
-        if is_net(final):
-            check_network_is_fitted(final, name)
 
     def _find_players(self, X):
         name = type(self).__name__
@@ -293,33 +211,6 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             return self.feature_names_in_
         return np.array([f"x{j}" for j in range(self.n_features_in_)], dtype=object)
 
-    def _resolve_target(self):
-        """Return the index of the explained output, or "all" or "predicted"."""
-        model, target, name = self._model, self.target, type(self).__name__
-        k = model.n_outputs
-        if isinstance(target, str) and target == "all":
-            return "all" if k > 1 else 0
-        if isinstance(target, str) and target == "auto":
-            if k == 1:
-                return 0
-            if model.classifier or is_module(self.estimator):
-                return 1 if k == 2 and model.classifier else "predicted"
-            return "all"
-        if model.classes is not None:
-            at = [i for i, label in enumerate(model.classes.tolist()) if label == target and _same_kind(label, target)]
-            if at:
-                return at[0]
-            raise ValueError(
-                f"The 'target' parameter of {name} must be 'auto', 'all' or one of the classes "
-                f"{model.classes.tolist()}. Got {target!r}."
-            )
-        if isinstance(target, Integral) and not isinstance(target, bool) and 0 <= target < k:
-            return int(target)
-        raise ValueError(
-            f"The 'target' parameter of {name} must be 'auto', 'all' or the index of one of the {k} outputs, from 0 to "
-            f"{k - 1}. Got {target!r}."
-        )
-
     # ------------------------------------------------------------------ transform and explain
     def transform(self, X):
         """Return the attributions of rows.
@@ -335,7 +226,7 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             network's type. With ``target="all"``, one block of columns for each output.
         """
         check_is_fitted(self)
-        X = self._check_rows(X, reset=False)
+        X = check_rows(self, X, reset=False)
         values = self._explain_rows(X)[0].values
         return values if values.ndim == 2 or not self._blocks else _as_blocks(values)
 
@@ -361,7 +252,7 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         starts = track(range(0, n, step), type(self).__name__, verbose=self.verbose and n > step)
         for start in starts:
             rows = slice(start, min(n, start + step))
-            found = self._attribute(take_rows(X, rows), _chooser(index))
+            found = self._attribute(take_rows(X, rows), chooser(index))
             values[rows], base[rows], outputs[rows] = found.values, found.base_values, found.outputs
             for name, extra in found.extras.items():
                 extras.setdefault(name, np.empty(n, dtype=extra.dtype))[rows] = extra
@@ -414,7 +305,7 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         import shap
 
         check_is_fitted(self)
-        X = self._check_rows(X, reset=False)
+        X = check_rows(self, X, reset=False)
         found, gap = self._explain_rows(X)
         table = len(self._row_shape) == 1
         data, shown = (as_codes(X), np.asarray(X)) if table else (np.asarray(X),) * 2
@@ -491,7 +382,7 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         outputs : ndarray of shape (n_samples,), or (n_samples, n_outputs) with ``target="all"``
         """
         check_is_fitted(self)
-        X = self._check_rows(X, reset=False)
+        X = check_rows(self, X, reset=False)
         if self._target_index == "all":
             return self._model.outputs(X)
         return self._model.explained(X, self._choose)[0]
@@ -512,7 +403,7 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         values : ndarray of shape (n_samples, n_coalitions); a last axis of outputs with ``target="all"``
         """
         check_is_fitted(self)
-        X = self._check_rows(X, reset=False)
+        X = check_rows(self, X, reset=False)
         kept = np.asarray(coalitions, dtype=bool)
         if kept.ndim != 2 or kept.shape[1] != self.n_players_:
             raise ValueError(
@@ -547,7 +438,7 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         kept = draw_subsets(self.n_players_, _SCORE_SUBSETS, random_state=0)
         values = self.coalition_values(X, kept)
         full = self.explained_output(X)
-        found = self._explain_rows(self._check_rows(X, reset=False))[0].values
+        found = self._explain_rows(check_rows(self, X, reset=False))[0].values
         if self._target_index != "all":
             return float(subset_faithfulness(found.reshape(len(found), -1), kept, values, full).mean())
         scores = [
@@ -555,94 +446,6 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             for k in range(full.shape[1])
         ]
         return float(np.mean(scores))
-
-    # ------------------------------------------------------------------ pass-through to the estimator
-    @property
-    def classes_(self):
-        """Labels of the classes, shape (n_classes,); only where the estimator is a classifier."""
-        check_is_fitted(self)
-        if self._model.classes is None:
-            raise AttributeError(f"{type(self.estimator).__name__} is not a classifier and has no classes_.")
-        return self._model.classes
-
-    @available_if(lambda self: is_network(split_pipeline(self.estimator)[1]) or hasattr(self.estimator, "predict"))
-    def predict(self, X):
-        """Return what the estimator predicts, labels as it was given them, shape (n_samples,).
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-        """
-        return self._pass_through("predict", X)
-
-    @available_if(lambda self: is_classifier(self.estimator) and hasattr(self.estimator, "predict_proba"))
-    def predict_proba(self, X):
-        """Return the probabilities the estimator gives to ``classes_``, shape (n_samples, n_classes).
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-        """
-        return self._pass_through("predict_proba", X)
-
-    @available_if(
-        lambda self: (
-            is_classifier(self.estimator)
-            and (is_net(split_pipeline(self.estimator)[1]) or hasattr(self.estimator, "decision_function"))
-        )
-    )
-    def decision_function(self, X):
-        """Return the scores of the estimator's classes: (n_samples,) for two (the log-odds of a net), else per class.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-        """
-        return self._pass_through("decision_function", X)
-
-    def _pass_through(self, method, X):
-        check_is_fitted(self)
-        X = self._check_rows(X, reset=False)
-        if self._model.network is None:
-            return getattr(self.estimator_, method)(X)
-        if method == "decision_function":
-            proba = self._model.predict_proba(X).astype(np.float64).clip(1e-12, 1)
-            return np.log(proba[:, 1] / proba[:, 0]) if proba.shape[1] == 2 else np.log(proba)
-        return getattr(self._model, method)(X)
-
-    # ------------------------------------------------------------------ scikit-learn
-    def get_metadata_routing(self):
-        """Return the routing of ``fit`` parameters to the estimator.
-
-        Returns
-        -------
-        routing : MetadataRouter
-        """
-        return MetadataRouter(owner=self).add(
-            estimator=self.estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit")
-        )
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64"]
-        tags.target_tags.required = not self._explains_as_it_stands()
-        if is_network(split_pipeline(self.estimator)[1]):
-            tags.transformer_tags.preserves_dtype = ["float32"]
-        if not is_network(self.estimator) and hasattr(self.estimator, "__sklearn_tags__"):
-            inner = get_tags(self.estimator).input_tags
-            tags.input_tags.allow_nan = inner.allow_nan
-            tags.input_tags.categorical = inner.categorical
-            tags.input_tags.string = inner.string
-        return tags
-
-    def _explains_as_it_stands(self):
-        if is_module(self.estimator):
-            return True
-        try:
-            check_is_fitted(self.estimator)
-        except (NotFittedError, TypeError):
-            return False
-        return True
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_model")
@@ -658,7 +461,7 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     @property
     def _choose(self):
         """The function from outputs to the index of the explained one; not for ``target="all"``."""
-        return _chooser(self._target_index)
+        return chooser(self._target_index)
 
     @property
     def _value_shape(self):
@@ -671,29 +474,6 @@ class BaseExplainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             return attributions
         folded = self._model.columns.fold(attributions, X, inputs)
         return folded @ group_matrix(self._members, folded.shape[1], folded.dtype) if self._grouped else folded
-
-
-def _same_kind(label, target):
-    return isinstance(label, str) == isinstance(target, str) and isinstance(label, bool) == isinstance(target, bool)
-
-
-def _chooser(index):
-    """Return the function from outputs to the index of the explained one: fixed, or the largest of each row."""
-    if index == "predicted":
-        return _largest
-    return _Fixed(index)
-
-
-def _largest(outputs):
-    return outputs.argmax(axis=1) if isinstance(outputs, np.ndarray) else outputs.argmax(dim=1)
-
-
-class _Fixed:
-    def __init__(self, index):
-        self.index = index
-
-    def __call__(self, outputs):
-        return self.index
 
 
 def _as_blocks(values):

@@ -57,6 +57,11 @@ class ExplainedModel:
         self.classifier = seen.classifier
 
     @property
+    def plain(self):
+        """Whether the model is a torch module without an estimator around it."""
+        return self.network is not None and not self.network.is_net
+
+    @property
     def column_wise(self):
         """Whether columns can be removed at the network's inputs, after the preprocessing."""
         return self.network is not None and self.columns is not None
@@ -115,7 +120,8 @@ def train_clone(estimator, X, y, *, random_state=None, fit_params=None):
     """Train a clone of an estimator on (X, y), as every scikit-learn meta-estimator does.
 
     A skorch net, alone or at the end of a Pipeline, gets rows of its module's type and labels as it needs them. A
-    FrozenEstimator or a plain torch module is returned as it is. The global random states are left as they were.
+    FrozenEstimator or a plain torch module, alone or at the end of a Pipeline, is returned as it is. The global random
+    states are left as they were.
 
     Parameters
     ----------
@@ -127,7 +133,7 @@ def train_clone(estimator, X, y, *, random_state=None, fit_params=None):
     fit_params : dict, optional
         Passed to ``fit``.
     """
-    if estimator is not unwrap(estimator) or is_module(estimator):
+    if estimator is not unwrap(estimator) or is_module(split_pipeline(estimator)[1]):
         return estimator
     fit_params = fit_params or {}
     rng = own_random_state(random_state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import captum.attr as captum
 import numpy as np
 import pytest
 import torch
@@ -12,7 +13,6 @@ from torch.nn import functional as F
 from sklearn_xai import InputXGradientExplainer, IntegratedGradientsExplainer, SaliencyExplainer
 
 pytestmark = pytest.mark.slow
-captum = pytest.importorskip("captum.attr")
 
 TABLE = np.random.RandomState(0).randn(20, 12).astype(np.float32)
 IMAGES = np.random.RandomState(1).randn(12, 1, 8, 8).astype(np.float32)

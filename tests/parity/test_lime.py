@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lime.lime_tabular as lime
 import numpy as np
 import pytest
 import torch
@@ -12,7 +13,7 @@ from sklearn_xai.engines.agreement import spearman
 from tests.oracles import run, seeded
 
 pytestmark = pytest.mark.slow
-lime = pytest.importorskip("lime.lime_tabular")
+
 N_SAMPLES = 3000
 
 

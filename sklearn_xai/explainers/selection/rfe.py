@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 import torch
-from sklearn.metrics import accuracy_score, r2_score
+from sklearn.metrics import r2_score
 from sklearn.model_selection import train_test_split
 
-from sklearn_xai._compat import Interval
+from sklearn_xai._compat import Interval, RealNotInt
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed
 from sklearn_xai.background import assemble, sample_rows, take_rows
@@ -91,10 +91,10 @@ class RFEExplainer(BaseExplainer):
     _additive = True
     _parameter_constraints: dict = {
         **BaseExplainer._parameter_constraints,
-        "step": [Interval(Integral, 1, None, closed="left"), Interval(Real, 0, 1, closed="neither")],
+        "step": [Interval(Integral, 1, None, closed="left"), Interval(RealNotInt, 0, 1, closed="neither")],
         "n_features_to_select": [
             Interval(Integral, 1, None, closed="left"),
-            Interval(Real, 0, 1, closed="neither"),
+            Interval(RealNotInt, 0, 1, closed="neither"),
             None,
         ],
         "refit": ["boolean"],
@@ -192,7 +192,7 @@ class RFEExplainer(BaseExplainer):
     def _score(self, walk, table, truth, kept):
         model = walk.model
         outputs = self._values(model, walk, table, kept[None], None)[:, 0]
-        if truth is None:
+        if truth is None or (model.classes is None and truth.ndim == 1 and model.n_outputs > 1):
             return _r2(model.outputs(table), outputs)
         return _accuracy_or_r2(model, outputs, truth)
 
@@ -259,7 +259,7 @@ class _Refits:
 def _accuracy_or_r2(model, outputs, truth):
     if model.classes is None:
         return _r2(truth, outputs if np.ndim(truth) > 1 else outputs[:, 0])
-    return float(accuracy_score(truth, model.classes[outputs.argmax(axis=1)]))
+    return float(np.mean(truth == model.classes[outputs.argmax(axis=1)]))
 
 
 def _r2(truth, found):

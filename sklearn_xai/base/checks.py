@@ -1,0 +1,106 @@
+"""What goes into ``fit`` and ``transform`` is checked here; an error names what came and what would do."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import get_tags
+from sklearn.utils.validation import (
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from sklearn_xai.background import is_frame
+from sklearn_xai.models import check_network_is_fitted, is_module, is_net, is_network, split_pipeline
+
+
+def check_estimator(estimator, caller):
+    """Raise unless the estimator is an instance of something that can be explained."""
+    if isinstance(estimator, type) or not (is_network(estimator) or hasattr(estimator, "fit")):
+        raise TypeError(
+            f"The 'estimator' parameter of {caller} must be an estimator, a skorch net, a torch.nn.Module or a "
+            f"Pipeline (an instance). Got {estimator!r}."
+        )
+
+
+def _trained_parts(estimator):
+    """Return what must be fitted: the estimator, or the steps before a torch module, which never is."""
+    steps, final = split_pipeline(estimator)
+    return [step for _, step in steps] if is_module(final) else [estimator]
+
+
+def is_trained(estimator):
+    """Whether the estimator can be explained as it stands."""
+    try:
+        for part in _trained_parts(estimator):
+            check_is_fitted(part)
+    except (NotFittedError, TypeError):
+        return False
+    return True
+
+
+def check_is_trained(estimator, caller):
+    """Raise when an estimator that is to be explained as it stands is not fitted."""
+    try:
+        for part in _trained_parts(estimator):
+            check_is_fitted(part)
+    except NotFittedError as error:
+        raise NotFittedError(
+            f"This {type(estimator).__name__} instance is not fitted yet, and {caller}.fit was called without y. "
+            f"Either fit the estimator before it is explained, or call {caller}.fit(X, y) to have a clone of it "
+            f"trained: then {caller} requires y to be passed, but the target y is None."
+        ) from error
+    final = split_pipeline(estimator)[1]
+    if is_net(final):
+        check_network_is_fitted(final, caller)
+
+
+def check_rows(explainer, X, *, reset):
+    """Validate X: numbers for a network, anything a DataFrame holds for a Pipeline or another estimator."""
+    direct = is_network(explainer.estimator)
+    if is_frame(X) and not direct:
+        validate_data(explainer, X, reset=reset, skip_check_array=True)
+        if not len(X) or not X.shape[1]:
+            raise ValueError(
+                f"Found array with {len(X)} sample(s) and {X.shape[1]} feature(s) (shape={X.shape}) while a minimum of "
+                f"1 is required by {type(explainer).__name__}."
+            )
+        return X
+    if is_frame(X):
+        _check_numeric(X, type(explainer).__name__)
+    return validate_data(
+        explainer,
+        X,
+        reset=reset,
+        dtype="numeric" if direct else None,
+        allow_nd=direct,
+        ensure_all_finite="allow-nan" if get_tags(explainer).input_tags.allow_nan else True,
+        estimator=explainer,
+    )
+
+
+def _check_numeric(X, caller):
+    kinds = {str(name): dtype for name, dtype in zip(X.columns, X.dtypes, strict=True)}
+    bad = [name for name, dtype in kinds.items() if not getattr(dtype, "_is_numeric", dtype.kind in "fiub")]
+    if bad:
+        raise ValueError(
+            f"{caller}: a network takes numbers, but the columns {bad} of X hold other values. Put a ColumnTransformer "
+            "in front of the net, in one Pipeline, and explain that: its attributions are those of the columns of X."
+        )
+
+
+def check_target_values(explainer, X, y):
+    """Validate y, which may be labels, numbers, or several columns of them."""
+    if y is None:
+        return None
+    check_consistent_length(X, y)
+    if not hasattr(y, "shape"):
+        y = np.asarray(y)
+    if y.ndim > 1 and y.shape[1] > 1:
+        return check_array(y, dtype=None, input_name="y", estimator=explainer)
+    y = column_or_1d(y, warn=True)
+    check_array(y, dtype=None, ensure_2d=False, input_name="y", estimator=explainer)
+    return y

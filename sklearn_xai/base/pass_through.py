@@ -1,0 +1,94 @@
+"""What an explainer says in its estimator's place: predictions, tags, routing."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.utils import get_tags
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_xai._compat import available_if
+from sklearn_xai.base.checks import check_rows, is_trained
+from sklearn_xai.models import is_net, is_network, split_pipeline
+
+
+class PassThrough:
+    """Mixin: the estimator's predictions, tags and metadata routing, by way of the explainer."""
+
+    @property
+    def classes_(self):
+        """Labels of the classes, shape (n_classes,); only where the estimator is a classifier."""
+        check_is_fitted(self)
+        if self._model.classes is None:
+            raise AttributeError(f"{type(self.estimator).__name__} is not a classifier and has no classes_.")
+        return self._model.classes
+
+    @available_if(lambda self: is_network(split_pipeline(self.estimator)[1]) or hasattr(self.estimator, "predict"))
+    def predict(self, X):
+        """Return what the estimator predicts, labels as it was given them, shape (n_samples,).
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+        """
+        return self._pass_through("predict", X)
+
+    @available_if(lambda self: is_classifier(self.estimator) and hasattr(self.estimator, "predict_proba"))
+    def predict_proba(self, X):
+        """Return the probabilities the estimator gives to ``classes_``, shape (n_samples, n_classes).
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+        """
+        return self._pass_through("predict_proba", X)
+
+    @available_if(
+        lambda self: (
+            is_classifier(self.estimator)
+            and (is_net(split_pipeline(self.estimator)[1]) or hasattr(self.estimator, "decision_function"))
+        )
+    )
+    def decision_function(self, X):
+        """Return the scores of the estimator's classes: (n_samples,) for two (the log-odds of a net), else per class.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+        """
+        return self._pass_through("decision_function", X)
+
+    def _pass_through(self, method, X):
+        check_is_fitted(self)
+        X = check_rows(self, X, reset=False)
+        if self._model.network is None:
+            return getattr(self.estimator_, method)(X)
+        if method == "decision_function":
+            proba = self._model.predict_proba(X).astype(np.float64).clip(1e-12, 1)
+            return np.log(proba[:, 1] / proba[:, 0]) if proba.shape[1] == 2 else np.log(proba)
+        return getattr(self._model, method)(X)
+
+    def get_metadata_routing(self):
+        """Return the routing of ``fit`` parameters to the estimator.
+
+        Returns
+        -------
+        routing : MetadataRouter
+        """
+        return MetadataRouter(owner=self).add(
+            estimator=self.estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit")
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64"]
+        tags.target_tags.required = not is_trained(self.estimator)
+        if is_network(split_pipeline(self.estimator)[1]):
+            tags.transformer_tags.preserves_dtype = ["float32"]
+        if not is_network(self.estimator) and hasattr(self.estimator, "__sklearn_tags__"):
+            inner = get_tags(self.estimator).input_tags
+            tags.input_tags.allow_nan = inner.allow_nan
+            tags.input_tags.categorical = inner.categorical
+            tags.input_tags.string = inner.string
+        return tags

@@ -1,0 +1,63 @@
+"""Which of the model's outputs is explained."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import numpy as np
+
+
+def resolve_target(model, target, caller):
+    """Turn the ``target`` parameter into the index of an output, "all", or "predicted".
+
+    Parameters
+    ----------
+    model : ExplainedModel
+    target : "auto", "all", label or int
+    caller : str
+        The explainer's name, for messages.
+    """
+    k = model.n_outputs
+    if isinstance(target, str) and target == "all":
+        return "all" if k > 1 else 0
+    if isinstance(target, str) and target == "auto":
+        if k == 1:
+            return 0
+        if model.classifier:
+            return 1 if k == 2 else "predicted"
+        return "predicted" if model.plain else "all"
+    if model.classes is not None:
+        at = [i for i, label in enumerate(model.classes.tolist()) if label == target and _same_kind(label, target)]
+        if at:
+            return at[0]
+        raise ValueError(
+            f"The 'target' parameter of {caller} must be 'auto', 'all' or one of the classes {model.classes.tolist()}. "
+            f"Got {target!r}."
+        )
+    if isinstance(target, Integral) and not isinstance(target, bool) and 0 <= target < k:
+        return int(target)
+    raise ValueError(
+        f"The 'target' parameter of {caller} must be 'auto', 'all' or the index of one of the {k} outputs, from 0 to "
+        f"{k - 1}. Got {target!r}."
+    )
+
+
+def _same_kind(label, target):
+    return isinstance(label, str) == isinstance(target, str) and isinstance(label, bool) == isinstance(target, bool)
+
+
+def chooser(index):
+    """Return the function from outputs to the index of the explained one: fixed, or the largest of each row."""
+    return _largest if index == "predicted" else _Fixed(index)
+
+
+def _largest(outputs):
+    return outputs.argmax(axis=1) if isinstance(outputs, np.ndarray) else outputs.argmax(dim=1)
+
+
+class _Fixed:
+    def __init__(self, index):
+        self.index = index
+
+    def __call__(self, outputs):
+        return self.index
