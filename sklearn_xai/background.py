@@ -47,8 +47,8 @@ def assemble(X, sources):
         return X[sources, np.arange(X.shape[1])]
     import pandas as pd
 
-    parts = {j: X.iloc[:, j].take(sources[:, j]).array for j in range(X.shape[1])}
-    table = pd.DataFrame(parts)
+    columns = [X.iloc[:, j].take(sources[:, j]).reset_index(drop=True) for j in range(X.shape[1])]
+    table = pd.concat(columns, axis=1)
     table.columns = X.columns
     return table
 

@@ -175,3 +175,10 @@ def test_a_long_table_is_not_listed_whole():
     names = np.array([f"c{j}" for j in range(50)], dtype=object)
     with pytest.raises(ValueError, match="'c11' and 38 more"):
         resolve_groups({"g": ["none"]}, names, "Me")
+
+
+def test_assemble_keeps_none_in_a_column_of_objects():
+    """Pandas 3 reads objects again as strings when a frame is made of arrays, and None becomes NaN."""
+    frame = pd.DataFrame({"a": pd.Series(["x", None, "y"], dtype=object), "b": [1, 2, 3]})
+    made = assemble(frame, np.array([[1, 0], [2, 1]]))
+    assert made["a"].dtype == object and made["a"].tolist() == [None, "y"] and made["b"].tolist() == [1, 2]

@@ -92,7 +92,7 @@ def integrated_gradients(split, z, baselines, choose, *, n_steps="auto", tol=1e-
     end, pull = split.enter(z)
     starts = split.enter(baselines)[0]
     with torch.no_grad():
-        outputs, base_outputs = split.tail(end, z[:1]), split.tail(starts, z[:1])
+        outputs, base_outputs = (split.tail(split.own(h), z[:1]) for h in (end, starts))
     target = choose(outputs)
     rounds = AUTO_STEPS if n_steps == "auto" else (n_steps,)
     found = torch.zeros_like(z)

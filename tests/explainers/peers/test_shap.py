@@ -213,7 +213,7 @@ def people(n=24):
             "owner": rng.rand(n) > 0.5,
             "income": np.where(rng.rand(n) < 0.3, np.nan, rng.randn(n)),
         }
-    ).assign(town=lambda t: t["town"].astype(object).where(rng.rand(n) > 0.2, np.nan))
+    ).assign(town=lambda t: t["town"].astype(object).where(rng.rand(n) > 0.2, None))
 
 
 def preprocessing():
@@ -322,7 +322,7 @@ def test_the_function_given_to_shap_is_the_explained_output(kind):
         assert_allclose(outputs(rows), explainer._model.outputs(X), atol=1e-6)
         assert_allclose(outputs(known), explainer._model.outputs(explainer.background_), atol=1e-6)
         mixed = X.copy()
-        mixed["town"] = X["town"].to_numpy()[::-1]
+        mixed["town"] = pd.Series(X["town"].to_numpy()[::-1], index=X.index, dtype=object)
         swapped = rows.copy()
         swapped[:, 1] = rows[::-1, 1]
         assert_allclose(outputs(swapped), explainer._model.outputs(mixed), atol=1e-6)
