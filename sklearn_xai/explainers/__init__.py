@@ -1,25 +1,13 @@
-"""The explainers, a room per family."""
+"""The explainers, a room per family; what a family exports is public here and in ``sklearn_xai``."""
 
 from __future__ import annotations
 
-from sklearn_xai.explainers.gradient import (
-    GradientXWeightExplainer,
-    InputXGradientExplainer,
-    IntegratedGradientsExplainer,
-    SaliencyExplainer,
-)
-from sklearn_xai.explainers.peers import RandomExplainer, SHAPExplainer
-from sklearn_xai.explainers.selection import RFEExplainer, attribution_importance
-from sklearn_xai.explainers.surrogate import LocalSurrogateExplainer
+from sklearn_xai.explainers import gradient, peers, selection, surrogate
+from sklearn_xai.explainers.gradient import *  # noqa: F403
+from sklearn_xai.explainers.peers import *  # noqa: F403
+from sklearn_xai.explainers.selection import *  # noqa: F403
+from sklearn_xai.explainers.surrogate import *  # noqa: F403
 
-__all__ = [
-    "GradientXWeightExplainer",
-    "InputXGradientExplainer",
-    "IntegratedGradientsExplainer",
-    "LocalSurrogateExplainer",
-    "RFEExplainer",
-    "RandomExplainer",
-    "SHAPExplainer",
-    "SaliencyExplainer",
-    "attribution_importance",
-]
+_FAMILIES = (gradient, peers, selection, surrogate)
+
+__all__ = sorted(name for family in _FAMILIES for name in family.__all__)
