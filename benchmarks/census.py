@@ -30,7 +30,7 @@ class MLP(nn.Module):
 
 @cache
 def census(n_train=8_000):
-    """Return (pipeline, DataFrame, matrix): a trained Pipeline around a 105-128-128-2 net, and all training rows."""
+    """Return (pipeline, DataFrame, matrix): around a trained 103-128-128-2 net, all rows, and its inputs."""
     X, y = load_adult(return_X_y=True)
     fill = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore"))
     columns = make_column_transformer(

@@ -17,3 +17,9 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def same_weights():
+    """Modules that a test builds have the same weights whatever ran before it."""
+    torch.manual_seed(0)
