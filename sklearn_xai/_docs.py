@@ -6,8 +6,9 @@ SHARED = {
     "estimator": """estimator : skorch net, torch.nn.Module, estimator or Pipeline
         The model to explain. Trained by ``fit(X, y)``, explained as it stands by ``fit(X)``.""",
     "shared": """target : "auto", "all", label or int, default="auto"
-        The explained output. "auto": the output of a regressor, the positive one of two classes, the predicted one of
-        many. A label of ``classes_`` for a classifier, an index for other outputs. "all": every output in turn.
+        The explained output. "auto": the output of a regressor ("all" of several), the positive one of two classes, the
+        predicted one of many. A label of ``classes_`` for a classifier, an index for other outputs. "all": every output
+        in turn.
     output : {"auto", "raw", "proba"}, default="auto"
         "raw": what comes before the final softmax or sigmoid (logits); for other estimators the decision function, else
         the log-odds, else the prediction. "proba": the probability. "auto" is "raw", and a plain module's own output.

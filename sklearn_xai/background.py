@@ -54,7 +54,7 @@ def assemble(X, sources):
 
 
 def as_codes(X):
-    """Return a table as numbers: numeric columns as they are, the others as the codes of their sorted values."""
+    """Return a table as numbers: numeric columns as they are, categories by their order, others by sorted values."""
     if not is_frame(X):
         X = np.asarray(X)
         if X.dtype.kind in "fiub":
@@ -70,9 +70,26 @@ def as_codes(X):
         if pd.api.types.is_numeric_dtype(column.dtype):
             codes[:, j] = column.astype("float64")
         else:
-            codes[:, j] = pd.Categorical(column.astype("string")).codes
+            own = isinstance(column.dtype, pd.CategoricalDtype)
+            codes[:, j] = (column.array if own else pd.Categorical(column.astype("string"))).codes
             codes[column.isna().to_numpy(), j] = np.nan
     return codes
+
+
+def as_shown(X):
+    """Return a table as it is to be read: an array with NaN for what is missing and dates as text, as shap plots it."""
+    numbers = np.asarray(X)
+    if numbers.dtype.kind in "fiub":
+        return numbers
+    import pandas as pd
+
+    shown = np.array(X.astype(object) if is_frame(X) else X, dtype=object)
+    shown[pd.isna(shown)] = np.nan
+    return np.frompyfunc(_readable, 1, 1)(shown)
+
+
+def _readable(value):
+    return str(value).removesuffix(" 00:00:00") if hasattr(value, "isoformat") else value
 
 
 # ---------------------------------------------------------------------- tables in files

@@ -8,6 +8,7 @@ import pytest
 
 from sklearn_xai.background import (
     as_codes,
+    as_shown,
     assemble,
     group_matrix,
     resolve_baseline,
@@ -72,6 +73,23 @@ def test_as_codes(frame):
     nan = np.nan
     expected = [[0.5, 1, 0, 0, 1, 1, 0, 1], [nan, nan, nan, nan, nan, 0, nan, 2], [2.5, 0, 1, 1, 3, 1, 1, 3]]
     np.testing.assert_array_equal(codes, expected)
+
+
+def test_codes_of_categories_are_their_own():
+    sizes = pd.Categorical(["low", "high", None, "mid"], categories=["low", "mid", "high"], ordered=True)
+    nan = np.nan
+    np.testing.assert_array_equal(as_codes(pd.DataFrame({"size": sizes}))[:, 0], [0, 2, nan, 1])
+    np.testing.assert_array_equal(as_codes(pd.DataFrame({"size": sizes}).iloc[[3]]), [[1]])  # of any selection of rows
+
+
+def test_as_shown(frame):
+    shown = as_shown(frame)
+    assert shown[0].tolist() == [0.5, "b", "x", "u", 1, True, "2020-01-01", 1]
+    missing = [j for j, value in enumerate(shown[1]) if isinstance(value, float) and np.isnan(value)]
+    assert missing == [0, 1, 2, 3, 4, 6]
+    assert as_shown(frame[["when"]])[2, 0] == "2021-01-01"
+    numbers = np.ones((2, 2), dtype=np.float32)
+    assert as_shown(numbers) is numbers
 
 
 def test_as_codes_of_arrays():

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import warnings
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+import shap
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
@@ -25,6 +29,7 @@ from sklearn_xai import (
     InputXGradientExplainer,
     IntegratedGradientsExplainer,
     LocalSurrogateExplainer,
+    RFEExplainer,
     SaliencyExplainer,
 )
 from tests.every_explainer import CLASSES, fast
@@ -362,6 +367,22 @@ def test_groups_that_make_no_sense(groups, message):
         saliency(regressor(), feature_groups=groups).fit(FRAME, Y)
 
 
+@pytest.mark.parametrize("wrap", [lambda net: GridSearchCV(net, {"lr": [0.1]}, cv=2), TransformedTargetRegressor])
+def test_a_column_to_predict_stays_a_column_inside_another_estimator(wrap):
+    column = Y.reshape(-1, 1).astype(np.float32)
+    estimator = wrap(regressor(max_epochs=40, lr=0.05))
+    explainer = RFEExplainer(estimator, random_state=0).fit(X, column)  # without a warning of torch about shapes
+    assert np.corrcoef(explainer.predict(X).ravel(), Y)[0, 1] > 0.5
+
+
+def test_a_column_to_predict_is_as_good_as_a_row():
+    explain = [saliency(regressor()).fit(X, y).transform(X) for y in (Y, Y.reshape(-1, 1), pd.Series(Y))]
+    single = pd.Series(Y.astype(np.float32))  # a read-only array of the very type of the network
+    explain.append(saliency(regressor()).fit(X, single).transform(X))
+    for other in explain[1:]:
+        assert_array_equal(other, explain[0])
+
+
 # ---------------------------------------------------------------------- what explain adds
 @pytest.mark.parametrize("cls", CLASSES)
 def test_explain(cls):
@@ -384,6 +405,26 @@ def test_a_gap_above_the_tolerance_is_told():
     explainer = IntegratedGradientsExplainer(net, n_steps=1, method="riemann_left", tol=1e-6).fit(X)
     with pytest.warns(ConvergenceWarning, match=r"completeness gap of \d+ of 40 rows is above the tolerance"):
         explainer.transform(X)
+
+
+def test_a_gap_that_is_not_a_number_is_told():
+    linear = nn.Linear(4, 1)
+    nn.init.constant_(linear.weight, 2.0)
+    explainer = IntegratedGradientsExplainer(linear).fit(X)
+    rows = X[:3].copy()
+    rows[1] = 3e38  # twice that is infinite
+    with pytest.warns(ConvergenceWarning, match=r"completeness gap of 1 of 3 rows .*largest: (nan|inf)"):
+        explainer.transform(rows)
+
+
+def test_a_row_with_missing_values_and_dates_in_the_plots_of_shap():
+    table = FRAME.assign(city=pd.Series([None, "Rome"] * 20, dtype=object), when=pd.Timestamp("2020-02-01"))
+    table["count"] = pd.array([None, 2] * 20, dtype="Int64")
+    columns = make_column_transformer((StandardScaler(), ["age", "income"]))
+    found = saliency(make_pipeline(columns, regressor())).fit(table, Y).explain(table[:2])
+    shap.plots.bar(found[0], show=False)
+    assert "2020-02-01" in shap.plots.force(found).html()
+    plt.close("all")
 
 
 def test_html_and_text():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from sklearn.base import is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.validation import (
@@ -93,13 +94,14 @@ def _check_numeric(X, caller):
 
 
 def check_target_values(explainer, X, y):
-    """Validate y, which may be labels, numbers, or several columns of them."""
+    """Validate y, which may be labels, numbers, or several columns of them; a column of numbers stays a column."""
     if y is None:
         return None
     check_consistent_length(X, y)
     if not hasattr(y, "shape"):
         y = np.asarray(y)
-    if y.ndim > 1 and y.shape[1] > 1:
+    # One column of numbers is what skorch's regressors take, also inside a search; others warn of it themselves.
+    if y.ndim > 1 and (y.shape[1] > 1 or not is_classifier(explainer.estimator)):
         return check_array(y, dtype=None, input_name="y", estimator=explainer)
     y = column_or_1d(y, warn=True)
     check_array(y, dtype=None, ensure_2d=False, input_name="y", estimator=explainer)

@@ -20,6 +20,7 @@ from sklearn_xai._progress import track
 from sklearn_xai._rng import own_random_state
 from sklearn_xai.background import (
     as_codes,
+    as_shown,
     group_matrix,
     pack_tables,
     resolve_groups,
@@ -264,9 +265,9 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
         if not self._additive or not len(gap):
             return
         tolerance = self.gap_tolerance(outputs, base)
-        above = gap > tolerance
+        above = ~(gap <= tolerance)  # a gap that is not a number is above any tolerance
         if above.any():
-            worst = int(np.argmax(gap - tolerance))
+            worst = int(np.argmax(np.where(np.isfinite(gap), gap - tolerance, np.inf)))
             warnings.warn(
                 f"{type(self).__name__}: the completeness gap of {above.sum()} of {len(gap)} rows is above the "
                 f"tolerance (largest: {gap[worst]:.3g}, allowed there: {tolerance[worst]:.3g}). {self._gap_advice}.",
@@ -299,8 +300,8 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
         -------
         explanation : shap.Explanation
             ``values`` (n_samples, n_players[, n_outputs]) as ``transform`` gives them, ``base_values``, ``data`` (codes
-            where a column is not numeric), ``display_data`` (as given), ``feature_names``, and ``completeness_gap``
-            (n_samples[, n_outputs]). Every ``shap.plots`` function takes it.
+            where a column is not numeric), ``display_data`` (as given, dates as text), ``feature_names``, and
+            ``completeness_gap`` (n_samples[, n_outputs]). Every ``shap.plots`` function takes it.
         """
         import shap
 
@@ -308,7 +309,7 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
         X = check_rows(self, X, reset=False)
         found, gap = self._explain_rows(X)
         table = len(self._row_shape) == 1
-        data, shown = (as_codes(X), np.asarray(X)) if table else (np.asarray(X),) * 2
+        data, shown = (as_codes(X), as_shown(X)) if table else (np.asarray(X),) * 2
         if table and self._grouped:
             data, shown = self._group_data(data), self._group_data(shown)
         explanation = shap.Explanation(

@@ -346,7 +346,7 @@ def train_network(net, X, y, *, renew=False, fit_params=None):
         labels, y = encoder.classes_, encoder.transform(y)
         y = y.astype(np.float32 if _criterion_name(net) in ("BCELoss", "BCEWithLogitsLoss") else np.int64)
     elif y is not None:
-        y = np.asarray(y, dtype=X.dtype if X.dtype.kind == "f" else np.float32)
+        y = np.array(y, dtype=X.dtype if X.dtype.kind == "f" else np.float32)
         y = y.reshape(len(y), -1) if out_ndim != 1 else y
     net.fit(X, y, **(fit_params or {}))
     if labels is not None:
