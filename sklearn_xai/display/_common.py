@@ -87,7 +87,8 @@ def value_text(value: Any, width: int = 18) -> str:
     if is_missing(value):
         return "missing"
     if isinstance(value, float | np.floating):
-        return f"{value:.4g}".replace("-", MINUS)
+        number = float(value)
+        return (f"{number:.0f}" if 1e4 <= abs(number) < 1e9 else f"{number:.4g}").replace("-", MINUS)
     return shorten(value, width)
 
 

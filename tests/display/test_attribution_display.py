@@ -365,6 +365,7 @@ def test_short_texts():
     assert len(shorten("x" * 100, 10)) == 10
     assert value_text(pd.NA) == value_text(None) == value_text(np.nan) == "missing"
     assert value_text(1234.5678) == "1235"
+    assert value_text(51234.6) == "51235" and value_text(2.5e12) == "2.5e+12"
     assert number_text(-0.5) == "\N{MINUS SIGN}0.5"
     assert number_text(12345.0, signed=True) == "+12,345"
 
