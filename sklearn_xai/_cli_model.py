@@ -197,8 +197,8 @@ def _load_pickle(path, trusted):
 
     try:
         return joblib.load(path)
-    except Exception as error:  # whatever its code raises
-        raise UserError(f"the model {path} cannot be read: {first_line(error)}") from None
+    except Exception as error:  # whatever its code raises; a KeyError, say, is nothing without its name
+        raise UserError(f"the model {path} cannot be read: {type(error).__name__}: {first_line(error)}") from None
 
 
 def model_columns(model, X, name):

@@ -149,7 +149,7 @@ def first_line(error) -> str:
 
 
 def _similar(name, names) -> str:
-    close = get_close_matches(name, names, n=3, cutoff=0.6)
+    close = get_close_matches(name, names, n=3, cutoff=0.65)
     return f"; did you mean {' or '.join(repr(found) for found in close)}?" if close else ""
 
 
@@ -161,6 +161,8 @@ def missing_column(what, column, columns, name) -> UserError:
         lower = {c.lower(): c for c in columns}
         close = _similar(str(column).lower(), list(lower)) if str(column).lower() not in lower else ""
         close = close or f"; its columns are {', '.join(columns[:12])}{', ...' if len(columns) > 12 else ''}"
+    if len(columns) == 1 and ";" in columns[0]:
+        close = f": its only column is {columns[0][:60]!r}. Separate the columns by commas instead of semicolons"
     return UserError(f"{name} has no column {column!r}{what}{close}")
 
 

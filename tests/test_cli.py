@@ -233,7 +233,7 @@ def test_other_formats_of_text(frame, tmp_path, name):
 @pytest.mark.parametrize(
     ("content", "words"),
     [(b"", "empty"), (b"a,kind\n", "no rows"), (b"\x00\x01\x02junk\xff", "binary"), (b"a,kind\n\xff\xfe,1\n", "UTF-8"),
-     (b"a,kind\n1,2,3\n1,2,3,4,5,6\n", "cannot be read")],
+     (b"a,kind\n1,2,3\n1,2,3,4,5,6\n", "cannot be read"), (b"a;kind\n1;2\n", "commas instead of semicolons")],
 )  # fmt: skip
 def test_a_file_that_is_no_table(content, words, write, capsys):
     Path("t.csv").write_bytes(content)
@@ -369,6 +369,7 @@ def test_explainers_that_do_not_suit_a_given_model_are_left_out(frame, write, mo
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [("m.skops", b"junk", "cannot be read"), ("m.pkl", b"junk", "cannot be read"), ("m.h5", b"junk", ".skops"),
+     ("m.pkl", b"nonsense", "KeyError"),
      ("m.pkl", pickle.dumps({"a": 1}), "dict")],
 )  # fmt: skip
 def test_a_file_that_is_no_model(name, content, words, frame, write, capsys):
