@@ -24,7 +24,7 @@ def run():
     background, rows = matrix[:N_BACKGROUND], matrix[10_000 : 10_000 + N_ROWS]
     for algorithm in ("kernel", "permutation"):
         ours = SHAPExplainer(
-            net, algorithm=algorithm, max_evals=N_COALITIONS, background_size=N_BACKGROUND, target=1, tol=10.0,
+            net, algorithm=algorithm, max_evals=N_COALITIONS, background_size=N_BACKGROUND, tol=10.0,
             random_state=0,
         ).fit(background)  # fmt: skip
         ours.transform(rows[:1])

@@ -45,7 +45,7 @@ extras : dict of str to ndarray (n_rows,); more facts of each row, shown by ``ex
 
 PROBE_ROWS = 2_000  # background rows from which the preprocessing is probed
 REMOVAL_ROWS = 16  # background rows over which a removed column is averaged in score and coalition_values
-_CHUNK_CELLS = 2**19
+_CHUNK_CELLS = 2**21
 _SCORE_SUBSETS = 50
 
 

@@ -100,39 +100,57 @@ def path_gradient_after_head(split, like, end, start, nodes, weights, target, ba
     ``like`` is any one input row, shape (1, ...).
     """
     n_rows, n_nodes = len(end), len(nodes)
+    layout = _Layout(end.shape[1:], split.channels_last)
+    end, start = layout.flat(end), layout.flat(start)
     total = torch.empty_like(end)
     values, slopes = end.new_empty(n_rows, n_nodes), end.new_empty(n_rows, n_nodes)
-    step = max(1, chunk_rows(end[0].numel(), batch_size) // n_nodes)
+    step = max(1, chunk_rows(end.shape[1], batch_size) // n_nodes)
     for first in range(0, n_rows, step):
         rows = slice(first, first + step)
         origin = start if len(start) == 1 else start[rows]
         chosen = target if isinstance(target, int) else target[rows]
         total[rows], values[rows], slopes[rows] = _chunk(
-            split, like, end[rows], origin, nodes, weights, chosen, batch_size
+            split, like, layout, end[rows], origin, nodes, weights, chosen, batch_size
         )
-    return Path(total, values, slopes)
+    return Path(layout.shaped(total), values, slopes)
 
 
-def _chunk(split, like, end, start, nodes, weights, target, batch_size):
+class _Layout:
+    """Pre-activations as vectors in the order in which the tail reads them, so that blends need no rearranging."""
+
+    def __init__(self, shape, channels_last):
+        self.shape, self.channels_last = shape, channels_last
+
+    def flat(self, h):
+        """Return pre-activations as vectors."""
+        return (h.permute(0, 2, 3, 1) if self.channels_last else h).flatten(1)
+
+    def shaped(self, flat):
+        """Return vectors as pre-activations; a view."""
+        if not self.channels_last:
+            return flat.reshape(-1, *self.shape)
+        channels, height, width = self.shape
+        return flat.reshape(-1, height, width, channels).permute(0, 3, 1, 2)
+
+
+def _chunk(split, like, layout, end, start, nodes, weights, target, batch_size):
     """Blend, run and weigh a few rows: all their nodes in one batch (in several when one row alone is too many)."""
     n_rows, n_nodes = len(end), len(nodes)
-    delta = end - start
-    flat = delta.reshape(n_rows, 1, -1)
-    gradients = end.new_empty(n_rows, n_nodes, flat.shape[2])
-    values = end.new_empty(n_rows, n_nodes)
-    most = max(1, chunk_rows(flat.shape[2], batch_size) // n_rows)
+    delta = (end - start)[:, None]
+    gradients, values = [], []
+    most = max(1, chunk_rows(end.shape[1], batch_size) // n_rows)
     for first in range(0, n_nodes, most):
-        part = slice(first, first + most)
-        blend = torch.addcmul(start.reshape(len(start), 1, -1), nodes[part].reshape(1, -1, 1), flat)
-        leaf = blend.reshape(-1, *end.shape[1:]).requires_grad_(True)
+        part = nodes[first : first + most]
+        blend = torch.addcmul(start[:, None], part[:, None], delta)
+        leaf = layout.shaped(blend.flatten(0, 1)).requires_grad_(True)
         outputs = split.tail(split.own(leaf), like)
-        chosen = target if isinstance(target, int) else target.repeat_interleave(len(nodes[part]))
-        explained = pick(outputs, chosen)
+        explained = pick(outputs, target if isinstance(target, int) else target.repeat_interleave(len(part)))
         found = None
         if explained.requires_grad:
             found = torch.autograd.grad(explained.sum(), leaf, allow_unused=True)[0]
-        values[:, part] = explained.detach().reshape(n_rows, -1)
-        gradients[:, part] = 0 if found is None else found.reshape(n_rows, -1, flat.shape[2])
-    slopes = torch.bmm(gradients, flat.transpose(1, 2))[:, :, 0]
+        values.append(explained.detach().reshape(n_rows, -1))
+        gradients.append(torch.zeros_like(blend) if found is None else layout.flat(found).reshape(blend.shape))
+    values, gradients = (parts[0] if len(parts) == 1 else torch.cat(parts, dim=1) for parts in (values, gradients))
+    slopes = torch.bmm(gradients, delta.transpose(1, 2))[:, :, 0]
     weight = weights(values, slopes) if callable(weights) else weights.expand(n_rows, n_nodes)
-    return torch.bmm(weight[:, None, :], gradients).reshape(end.shape), values, slopes
+    return torch.bmm(weight[:, None, :], gradients)[:, 0], values, slopes

@@ -51,6 +51,7 @@ class Split:
         self.path = path  # dotted name of the layer the head ends with
         self.skipped = tuple(skipped)  # layers inside the head, not run with the tail
         self.channels_last = False  # whether the tail takes images in the layout that convolutions on a CPU like best
+        self.in_place = True  # whether the tail may write to what it is given
 
     @property
     def found(self):
@@ -75,8 +76,8 @@ class Split:
             return self.network(like.expand(len(h), *like.shape[1:]))
 
     def own(self, h):
-        """Copy pre-activations for the tail, as its first step may be in place, in the layout that suits it."""
-        return h.clone(memory_format=torch.channels_last if self.channels_last else torch.preserve_format)
+        """Return pre-activations that the tail may write to: a copy, if its first step is in place."""
+        return h.clone() if self.in_place else h
 
     def enter(self, z):
         """Return the pre-activations of input rows, and what turns gradients there into gradients at the input.
@@ -159,6 +160,7 @@ def find_affine_head(network, rows):
         else:
             split = Split(network)
         split.channels_last = _takes_channels_last(split, z)
+        split.in_place = _writes_to_its_input(split, z)
     return split
 
 
@@ -329,3 +331,13 @@ def _takes_channels_last(split, z):
             return _close(split.tail(h.clone(), z[:1]), split.tail(h.clone(memory_format=torch.channels_last), z[:1]))
     except RuntimeError:  # the module views its tensors, which needs the ordinary layout
         return False
+
+
+def _writes_to_its_input(split, z):
+    h = split.enter(z)[0].clone().requires_grad_(True)
+    before = h.detach().clone()
+    try:
+        split.tail(h, z[:1])
+    except RuntimeError:  # autograd does not let a leaf be written to
+        return True
+    return not torch.equal(before, h.detach())
