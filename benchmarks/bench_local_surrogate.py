@@ -36,7 +36,7 @@ def _lime_call(lime, rows, predict):
 
 def _raw_columns():
     pipeline, X, matrix = census()
-    rows = X.iloc[10_000:10_128]
+    rows = X.iloc[10_000:10_256]
     ours = LocalSurrogateExplainer(pipeline, n_samples=N_SAMPLES, output="proba", random_state=0).fit(X.iloc[:2_000])
     codes, values, categorical = _codes(X)
     model = ExplainedModel(pipeline, X.iloc[:2_000], np.asarray(X.columns), output="proba")
@@ -63,7 +63,7 @@ def _raw_columns():
         "pipeline": _lime_call(lime, few, through_pipeline),
         "look-up": _lime_call(lime, few, by_look_up),
     }
-    times = best_times(calls, repeats=8)
+    times = best_times(calls, repeats=5)
     rate = len(rows) / times["ours"]
     for name, work in (("pipeline", "lime 0.2, calling the Pipeline"), ("look-up", "lime 0.2, look-up table")):
         other = len(few) / times[name]
@@ -105,13 +105,13 @@ def _contribution(column, matrix, inputs, levels):
 def _one_hot_matrix():
     pipeline, _, matrix = census()
     net, width = pipeline[-1], matrix.shape[1]
-    background, rows, few = matrix[:2_000], matrix[10_000:10_128], matrix[10_000:10_008]
+    background, rows, few = matrix[:2_000], matrix[10_000:10_256], matrix[10_000:10_008]
     ours = LocalSurrogateExplainer(net, n_samples=N_SAMPLES, output="proba", random_state=0).fit(background)
     model = ExplainedModel(net, background, np.arange(width), output="proba")
     binary = [j for j in range(width) if len(np.unique(matrix[:, j])) == 2]
     lime = LimeTabularExplainer(background, categorical_features=binary, random_state=0)
     theirs = _lime_call(lime, few, lambda z: model.outputs(z.astype(np.float32)))
-    times = best_times({"ours": lambda: ours.transform(rows), "lime": theirs}, repeats=8)
+    times = best_times({"ours": lambda: ours.transform(rows), "lime": theirs}, repeats=5)
     rate, other = len(rows) / times["ours"], len(few) / times["lime"]
     note = f"{rate:.1f} vs {other:.2f} rows/s, {width} columns, each a player"
     return Result("the same, one-hot matrix", "lime 0.2", rate / other, 20, note=note)

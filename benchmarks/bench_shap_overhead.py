@@ -13,7 +13,7 @@ from benchmarks.common import Result, best_times
 from sklearn_xai import SHAPExplainer
 from sklearn_xai._rng import isolated_rng
 
-N_ROWS, N_BACKGROUND, N_COALITIONS = 8, 50, 512
+N_ROWS, N_BACKGROUND, N_COALITIONS = 32, 50, 512
 
 
 def run():

@@ -17,7 +17,7 @@ from sklearn_xai.base import Attributions, BaseExplainer
 from sklearn_xai.engines import Coalitions, gradient
 from sklearn_xai.models import ExplainedModel, Network, split_pipeline, train_clone
 
-_FILLERS = 16  # background rows over which an eliminated column is averaged
+_FILLERS = 16  # background rows over which an eliminated column is averaged when columns are ranked
 _DRAWS = 256  # points at which ``attribution_importance`` takes gradients
 
 
@@ -44,7 +44,7 @@ class RFEExplainer(BaseExplainer):
         Whether the estimator is trained again after each elimination (needs y). The eliminated columns are then
         shuffled in the training rows, so that nothing can be learned from them and every preprocessing still fits.
     background_size : int, default=100
-        Number of background rows on which the columns are ranked.
+        Number of background rows on which the columns are ranked, and over which ``transform`` averages what is removed.
     %(shared)s
 
     Attributes
@@ -138,9 +138,9 @@ class RFEExplainer(BaseExplainer):
         rows = np.sort(rng.choice(len(X), min(len(X), self.background_size), replace=False))
         table = take_rows(X, rows)
         truth = None if y is None else np.asarray(y)[rows]
+        self._walk = Coalitions(self._model, self._members, self.background_, self.batch_size)
         fillers = sample_rows(self.background_, _FILLERS, rng)
-        self._walk = Coalitions(self._model, self._members, fillers, self.batch_size)
-        model, walk = self._model, self._walk
+        model, walk = self._model, Coalitions(self._model, self._members, fillers, self.batch_size)
         kept = np.ones(n_players, dtype=bool)
         score = self._score(walk, table, truth, kept) if refits is None else refits.score(kept, rng)[1]
         order, path = [], {"n_features": [n_players], "eliminated": [[]], "score": [score]}
@@ -154,7 +154,7 @@ class RFEExplainer(BaseExplainer):
                 score = self._score(walk, table, truth, kept)
             else:
                 model, score = refits.score(kept, rng)
-                walk = Coalitions(model, self._members, self._walk.background, self.batch_size)
+                walk = Coalitions(model, self._members, fillers, self.batch_size)
             path["n_features"].append(int(kept.sum()))
             path["eliminated"].append([str(name) for name in self.player_names_[worst]])
             path["score"].append(score)

@@ -113,7 +113,8 @@ class LocalSurrogateExplainer(BaseExplainer):
     -----
     ``explain`` adds ``local_r2`` (n_rows,), the weighted R2 of each fit: a surrogate that does not fit explains
     nothing. The base value is the intercept, so that the completeness gap is the error of the surrogate at the row
-    itself.
+    itself. The draws are shared by all rows, and so is their sampling error: of the order of the standard deviation of
+    the output over the background, divided by ``sqrt(n_samples)``.
 
     References
     ----------
