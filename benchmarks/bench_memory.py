@@ -58,7 +58,7 @@ def run():
     for name in ("SaliencyExplainer", "IntegratedGradientsExplainer", "LocalSurrogateExplainer"):
         (small, few), (large, many) = peak_bytes(20_000, name), peak_bytes(200_000, name)
         note = (
-            f"{small / 2**20:.0f} -> {large / 2**20:.0f} MiB of the whole process without input and result; above what it "
-            f"held after a first transform: {few / 2**20:.0f} -> {many / 2**20:.0f} MiB"
+            f"{small / 2**20:.0f} -> {large / 2**20:.0f} MiB of the whole process without input and result; more than "
+            f"after a first transform: {few / 2**20:.0f} -> {many / 2**20:.0f} MiB"
         )
         yield Result(f"{name}, 200,000 rows", "20,000 rows", large / small, 1.1, at_most=True, note=note)

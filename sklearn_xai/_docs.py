@@ -21,7 +21,8 @@ SHARED = {
     verbose : int, default=0
         Shows progress when positive.""",
     "attributes": """estimator_ : estimator
-        The fitted estimator that is explained.
+        The fitted estimator that is explained. Predict by the explainer, not by it: a skorch net trained on labels
+        was given their indices.
     background_ : DataFrame or ndarray of shape (n_background, n_features)
         Background rows, over which ``feature_importances_`` is taken.
     player_names_ : ndarray of shape (n_players,) of str

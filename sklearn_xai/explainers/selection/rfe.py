@@ -44,7 +44,7 @@ class RFEExplainer(BaseExplainer):
         Whether the estimator is trained again after each elimination (needs y). The eliminated columns are then
         shuffled in the training rows, so that nothing can be learned from them and every preprocessing still fits.
     background_size : int, default=100
-        Number of background rows on which the columns are ranked, and over which ``transform`` averages what is removed.
+        Number of background rows on which columns are ranked, and over which ``transform`` averages what is removed.
     %(shared)s
 
     Attributes
