@@ -56,16 +56,21 @@ def same_nodes(work, net, X, wanted, repeats=3):
 
 
 def same_gap():
-    """Compare n_steps="auto" with the smallest fixed n_steps of Captum whose 95th percentile gap is as small."""
+    """Compare n_steps="auto" with the smallest fixed n_steps of Captum whose 95th percentile gap is at most 1e-2.
+
+    Our tolerance grows with the change of the output where that is above 1, so that tol=1e-2 may leave a little more; a
+    second line asks for a fifth of it, for a gap and an error that are no larger than Captum's.
+    """
     pipeline, _, matrix = census()
     X = matrix[:1_000]
     net = pipeline[-1].module_.eval()
-    ours = IntegratedGradientsExplainer(net, target=1, n_steps="auto", tol=1e-2).fit(matrix)
+    tolerances = (1e-2, 2e-3)
+    ours = {tol: IntegratedGradientsExplainer(net, target=1, n_steps="auto", tol=tol).fit(matrix) for tol in tolerances}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         exact = IntegratedGradientsExplainer(net, target=1, n_steps=2049).fit(matrix).transform(X)
-        explanation = ours.explain(X)
-    z, baseline = torch.as_tensor(X), torch.as_tensor(ours.baseline_)
+        explanations = {tol: ours[tol].explain(X) for tol in tolerances}
+    z, baseline = torch.as_tensor(X), torch.as_tensor(ours[1e-2].baseline_)
     with torch.no_grad():
         change = (net(z)[:, 1] - net(baseline)[:, 1]).double()
 
@@ -83,13 +88,14 @@ def same_gap():
     calls = {size: captum_call(net, z, baseline, 1, n_steps, size) for size in sizes}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        times = best_times({"ours": lambda: ours.transform(X), **calls})
+        times = best_times({**{tol: (lambda tol=tol: ours[tol].transform(X)) for tol in tolerances}, **calls})
     best = min(times[size] for size in sizes)
-    error = np.sqrt(np.square(explanation.values - exact).mean())
-    gap = np.quantile(explanation.completeness_gap, 0.95)
-    note = f"n_steps={n_steps}; 95% gap {gap:.1e} vs {found[0]:.1e}; RMSE of attributions {error:.1e} vs {found[1]:.1e}"
-    work = "IG auto, tol=1e-2, census MLP, 1,000 rows"
-    return Result(work, "captum, smallest n_steps", best / times["ours"], 10, note=note)
+    for tol in tolerances:
+        error = np.sqrt(np.square(explanations[tol].values - exact).mean())
+        gap = np.quantile(explanations[tol].completeness_gap, 0.95)
+        note = f"n_steps={n_steps}; 95% gap {gap:.1e} vs {found[0]:.1e}; RMSE {error:.1e} vs {found[1]:.1e}"
+        work = f"IG auto, tol={tol:g}, census MLP, 1,000 rows"
+        yield Result(work, "captum, smallest n_steps", best / times[tol], 10, note=note)
 
 
 def cnn(channels=16, size=8):
@@ -109,4 +115,4 @@ def run():
     yield same_nodes("IG 50 nodes, 3072-256-256-10, 500 rows", wide, rng.randn(500, 3072).astype("f4"), 10)
     yield same_nodes("IG 50 nodes, CNN 8x8, 500 rows", cnn(16, 8), rng.randn(500, 3, 8, 8).astype("f4"), 2)
     yield same_nodes("IG 50 nodes, CNN 32x32, 32 rows", cnn(16, 32), rng.randn(32, 3, 32, 32).astype("f4"), 2, 2)
-    yield same_gap()
+    yield from same_gap()

@@ -33,8 +33,10 @@ def players(model, coalitions, background, X, batch_size=None):
     """
     preprocessed = model.column_wise and not model.columns.identity
     if not preprocessed and _is_plain(background, X, coalitions.members):
-        view = _Plain(model, X, np.result_type(_dtype(background), _dtype(X)), batch_size)
-        known, rows = (np.asarray(table, dtype=np.float64).reshape(len(table), -1) for table in (background, X))
+        dtype = np.result_type(_dtype(background), _dtype(X))
+        view = _Plain(model, X, dtype, batch_size)
+        floats = dtype if dtype.kind == "f" else np.float64
+        known, rows = (np.asarray(table, dtype=floats).reshape(len(table), -1) for table in (background, X))
     else:
         pool = stack_rows(background, X)
         numbers = first_rows(pool, coalitions.members).astype(np.float64)
