@@ -411,12 +411,8 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
                 f"The 'coalitions' parameter of {type(self).__name__}.coalition_values must have shape (n_coalitions, "
                 f"{self.n_players_}). Got {kept.shape}."
             )
-        fillers = np.arange(len(self._coalitions.background))
-        targets = None
-        if self._target_index != "all":
-            targets = self._model.explained(X, self._choose)[1]
-        values = self._coalitions.values(X, np.repeat(kept, len(fillers), axis=0), np.tile(fillers, len(kept)), targets)
-        return values.reshape(len(X), len(kept), len(fillers), *values.shape[2:]).mean(axis=2)
+        targets = None if self._target_index == "all" else self._model.explained(X, self._choose)[1]
+        return self._coalitions.averaged(X, kept, targets)
 
     def score(self, X, y=None):
         """Return how faithful the attributions are: the correlation with what removing columns does to the output.

@@ -68,6 +68,22 @@ class Coalitions:
             return out
         return self._table_values(X, kept, filler, targets)
 
+    def averaged(self, X, kept, targets=None):
+        """Return the explained output averaged over all background rows that may fill a coalition up.
+
+        Parameters
+        ----------
+        X, kept, targets
+            As in ``values``.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_coalitions) or (n_rows, n_coalitions, n_outputs), float64
+        """
+        n_fill = len(self.background)
+        values = self.values(X, np.repeat(kept, n_fill, axis=0), np.tile(np.arange(n_fill), len(kept)), targets)
+        return values.reshape(len(X), len(kept), n_fill, *values.shape[2:]).mean(axis=2, dtype=np.float64)
+
     # ------------------------------------------------------------------ black boxes: whole tables
     def _table_values(self, X, kept, filler, targets):
         n, (m, _) = len(X), kept.shape

@@ -172,26 +172,20 @@ class RFEExplainer(BaseExplainer):
             )
         return _Refits(self, X, y, rng)
 
-    def _values(self, model, walk, X, kept, targets):
-        """Return the output of rows for coalitions, averaged over the background rows that fill them up."""
-        n_fill = len(walk.background)
-        values = walk.values(X, np.repeat(kept, n_fill, axis=0), np.tile(np.arange(n_fill), len(kept)), targets)
-        return values.reshape(len(X), len(kept), n_fill, *values.shape[2:]).mean(axis=2, dtype=np.float64)
-
     def _least_important(self, model, walk, table, kept):
         """Return the kept players, those first whose removal changes the outputs least."""
         left = np.flatnonzero(kept)
         tried = np.repeat(kept[None], len(left) + 1, axis=0)
         tried[np.arange(len(left)), left] = False
         targets = None if self._target_index == "all" else model.explained(table, self._choose)[1]
-        values = self._values(model, walk, table, tried, targets)
+        values = walk.averaged(table, tried, targets)
         change = np.abs(values[:, :-1] - values[:, -1:])
         change = change.mean(axis=(0, *range(2, change.ndim)))
         return left[np.argsort(change, kind="stable")]
 
     def _score(self, walk, table, truth, kept):
         model = walk.model
-        outputs = self._values(model, walk, table, kept[None], None)[:, 0]
+        outputs = walk.averaged(table, kept[None])[:, 0]
         if truth is None or (model.classes is None and truth.ndim == 1 and model.n_outputs > 1):
             return _r2(model.outputs(table), outputs)
         return _accuracy_or_r2(model, outputs, truth)
@@ -221,7 +215,7 @@ class RFEExplainer(BaseExplainer):
         kept = np.ones((self.n_players_ + 1, self.n_players_), dtype=bool)
         for step, player in enumerate(self.elimination_order_):
             kept[step + 1 :, player] = False
-        values = self._values(self._model, self._walk, X, kept, targets)
+        values = self._walk.averaged(X, kept, targets)
         found = np.empty((len(X), self.n_players_))
         found[:, self.elimination_order_] = values[:, :-1] - values[:, 1:]
         return Attributions(found.reshape(len(X), *self._value_shape), values[:, -1], outputs, {})
