@@ -6,17 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklearn_xai.background import (
-    as_codes,
-    as_shown,
-    assemble,
-    group_matrix,
-    resolve_baseline,
-    resolve_groups,
-    sample_rows,
-    stack_rows,
-    take_rows,
-)
+from sklearn_xai.background import group_matrix, resolve_baseline, resolve_groups, sample_rows
+from sklearn_xai.tables import as_codes, as_shown, assemble, stack_rows, take_rows
 
 
 @pytest.fixture

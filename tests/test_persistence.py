@@ -19,7 +19,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from sklearn_xai.background import pack_tables, unpack_tables
+from sklearn_xai.tables import pack_tables, unpack_tables
 from tests.every_explainer import CLASSES, fast
 from tests.nets import classifier, regressor, table
 

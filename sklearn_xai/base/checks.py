@@ -14,8 +14,8 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from sklearn_xai.background import is_frame
 from sklearn_xai.models import check_network_is_fitted, is_module, is_net, is_network, split_pipeline
+from sklearn_xai.tables import is_frame
 
 
 def check_estimator(estimator, caller):

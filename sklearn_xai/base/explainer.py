@@ -18,21 +18,13 @@ from sklearn_xai._compat import Interval, StrOptions, check_feature_names_in, fi
 from sklearn_xai._docs import fill_docstring
 from sklearn_xai._progress import track
 from sklearn_xai._rng import own_random_state
-from sklearn_xai.background import (
-    as_codes,
-    as_shown,
-    group_matrix,
-    pack_tables,
-    resolve_groups,
-    sample_rows,
-    take_rows,
-    unpack_tables,
-)
+from sklearn_xai.background import group_matrix, resolve_groups, sample_rows
 from sklearn_xai.base.checks import check_estimator, check_is_trained, check_rows, check_target_values
 from sklearn_xai.base.pass_through import PassThrough
 from sklearn_xai.base.targets import chooser, resolve_target
 from sklearn_xai.engines import Coalitions, draw_subsets, subset_faithfulness
 from sklearn_xai.models import ExplainedModel, train_clone
+from sklearn_xai.tables import as_codes, as_shown, pack_tables, take_rows, unpack_tables
 
 Attributions = namedtuple("Attributions", ["values", "base_values", "outputs", "extras"])
 Attributions.__doc__ = """What a method says of some rows.

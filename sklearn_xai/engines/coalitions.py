@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from sklearn_xai.background import assemble, stack_rows
 from sklearn_xai.engines.gradients import chunk_rows
+from sklearn_xai.tables import assemble, stack_rows
 
 _TABLE_ROWS = 20_000  # rows of a raw table that are given to a black box at once
 _FEW_PLAYERS = 64  # what each player adds to a row's pre-activations is kept for all of them

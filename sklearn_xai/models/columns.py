@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sklearn_xai.background import assemble, is_frame, stack_rows, take_rows
 from sklearn_xai.models.network import unwrap
+from sklearn_xai.tables import assemble, is_frame, stack_rows, take_rows
 
 _MAX_VALUES = 256  # distinct values of a column that are tried
 _FEW_VALUES = 16  # of them where the column is numeric

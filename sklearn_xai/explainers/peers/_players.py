@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from sklearn_xai.background import assemble, is_frame, stack_rows
 from sklearn_xai.engines.gradients import chunk_rows
+from sklearn_xai.tables import assemble, is_frame, stack_rows
 
 _TABLE_ROWS = 20_000  # rows of a raw table that are put together at once
 _EXACT_INTEGERS = 2**53  # whole numbers up to here are the same as floats

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from sklearn_xai._rng import isolated_rng
-from sklearn_xai.background import as_codes
+from sklearn_xai.tables import as_codes
 
 _HOOKED = ("_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks", "_backward_hooks")
 _ROWS_BETWEEN_SIGNS = 32  # rows of "deep" between two signs of progress

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sklearn_xai.background import is_frame
 from sklearn_xai.base import Attributions, BaseExplainer
+from sklearn_xai.tables import is_frame
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn_xai._compat import Interval, StrOptions
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed
-from sklearn_xai.background import group_matrix, is_frame, take_rows
+from sklearn_xai.background import group_matrix
 from sklearn_xai.base import Attributions, BaseExplainer
 from sklearn_xai.explainers.peers._players import players
 from sklearn_xai.explainers.peers._shap_calls import (
@@ -20,6 +20,7 @@ from sklearn_xai.explainers.peers._shap_calls import (
     tree_values,
 )
 from sklearn_xai.models import split_pipeline
+from sklearn_xai.tables import is_frame, take_rows
 
 BLACK_BOX = ("kernel", "permutation", "sampling", "exact", "partition")
 NETWORK = ("gradient", "deep")

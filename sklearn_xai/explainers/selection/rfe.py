@@ -12,10 +12,11 @@ from sklearn.model_selection import train_test_split
 from sklearn_xai._compat import Interval, RealNotInt
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed
-from sklearn_xai.background import assemble, sample_rows, take_rows
+from sklearn_xai.background import sample_rows
 from sklearn_xai.base import Attributions, BaseExplainer
 from sklearn_xai.engines import Coalitions, gradient
 from sklearn_xai.models import ExplainedModel, Network, split_pipeline, train_clone
+from sklearn_xai.tables import assemble, take_rows
 
 _FILLERS = 16  # background rows over which an eliminated column is averaged when columns are ranked
 _DRAWS = 256  # points at which ``attribution_importance`` takes gradients
