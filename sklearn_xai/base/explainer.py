@@ -193,6 +193,8 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
                 f"The 'feature_groups' parameter of {name} groups the columns of a table; X has rows of shape "
                 f"{self._row_shape}. Leave it None."
             )
+        elif not {"image", "tokens"} & set(self._inputs):
+            raise ValueError(f"{name} explains tables: X must be 2-dimensional. Got rows of shape {self._row_shape}.")
         else:
             self._members = [np.array([j]) for j in range(int(np.prod(self._row_shape)))]
             self.player_names_ = np.array([f"x{j}" for j in range(len(self._members))], dtype=object)

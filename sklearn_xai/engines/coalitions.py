@@ -36,11 +36,11 @@ class Coalitions:
         self.members = members
         self.background = background
         self.batch_size = batch_size
-        self._inputs = model.inputs(background) if model.network is not None else None
+        self._inputs = model.inputs(background) if model.column_wise else None
 
     def owners(self, feeds):
         """Return the player of each model input, -1 for an input of none."""
-        player = np.full(self.model.columns.n_columns + 1, -1)
+        player = np.full(sum(map(len, self.members)) + 1, -1)
         for p, columns in enumerate(self.members):
             player[columns] = p
         return player[feeds]
@@ -52,8 +52,8 @@ class Coalitions:
         ----------
         X : table of shape (n_rows, n_columns)
         kept : bool ndarray of shape (n_coalitions, n_players)
-        filler : int ndarray of shape (n_coalitions,)
-            The background row that the removed columns of each coalition are taken from.
+        filler : int ndarray of shape (n_coalitions,) or (n_rows, n_coalitions)
+            The background row that the removed columns of each coalition are taken from, for all rows or for each.
         targets : int ndarray of shape (n_rows,), optional
             Output of each row; all outputs by default.
 
@@ -62,7 +62,7 @@ class Coalitions:
         ndarray of shape (n_rows, n_coalitions) or (n_rows, n_coalitions, n_outputs)
         """
         kept, filler = np.asarray(kept, dtype=bool), np.asarray(filler)
-        if self.model.column_wise:
+        if self.model.network is not None and self.model.column_wise:
             with self.model.network.frozen(), torch.no_grad():
                 out = self._network_values(X, kept, filler, targets)
             return out
@@ -85,22 +85,31 @@ class Coalitions:
         return values.reshape(len(X), len(kept), n_fill, *values.shape[2:]).mean(axis=2, dtype=np.float64)
 
     # ------------------------------------------------------------------ black boxes: whole tables
+    def pool(self, X):
+        """Return (rows, player of each of their columns, function of such rows): the background's rows come last.
+
+        The rows are raw ones, or, where the preprocessing is column-wise, what the final estimator takes.
+        """
+        if not self.model.column_wise:
+            return stack_rows(X, self.background), self.owners(np.arange(X.shape[1])), self.model.outputs
+        inputs = self.model.inputs(X)
+        owner = self.owners(self.model.columns.feeds_of(X, inputs))
+        return stack_rows(inputs, self._inputs), owner, self.model.outputs_of_inputs
+
     def _table_values(self, X, kept, filler, targets):
         n, (m, _) = len(X), kept.shape
         width = self.model.n_outputs if targets is None else 1
         result = np.empty((n, m, width), dtype=self.model.dtype)
-        player = np.empty(X.shape[1], dtype=int)
-        for p, columns in enumerate(self.members):
-            player[columns] = p
-        pool = stack_rows(X, self.background)
+        pool, owner, outputs = self.pool(X)
         most = self.batch_size or _TABLE_ROWS
-        mask = kept[:, player]
+        mask = kept[:, owner] | (owner < 0)
+        fillers = np.broadcast_to(filler, (n, m))
         for row in range(0, n, max(1, most // m)):
             rows = np.arange(row, min(n, row + max(1, most // m)))
             for first in range(0, m, most):
                 part = slice(first, first + most)
-                sources = np.where(mask[part], rows[:, None, None], n + filler[part][:, None])
-                out = self.model.outputs(assemble(pool, sources.reshape(-1, X.shape[1])))
+                sources = np.where(mask[part], rows[:, None, None], n + fillers[rows, part][:, :, None])
+                out = outputs(assemble(pool, sources.reshape(-1, len(owner))))
                 out = out.reshape(len(rows), -1, self.model.n_outputs)
                 result[rows, part] = out if targets is None else _choose(out, targets[rows])
         return result if targets is None else result[:, :, 0]
@@ -111,9 +120,9 @@ class Coalitions:
         inputs = self.model.inputs(X)
         owner = self.owners(columns.feeds_of(X, inputs))
         z, fill = network.tensor(inputs), network.tensor(self._inputs)
-        blend = _blend(
-            self.model.find_head(self._inputs), z, fill, torch.as_tensor(owner, device=z.device), kept.shape[1]
-        )
+        shared = np.ndim(filler) == 1
+        split, owner = self.model.find_head(self._inputs), torch.as_tensor(owner, device=z.device)
+        blend = _blend(split, z, fill, owner, kept.shape[1], shared)
         mask = torch.as_tensor(kept, device=z.device)
         chosen = torch.as_tensor(filler, device=z.device)
         wanted = None if targets is None else torch.tensor(np.asarray(targets), device=z.device)
@@ -122,7 +131,7 @@ class Coalitions:
         most = chunk_rows(blend.numel, self.batch_size)
         for first in range(0, len(kept), most):
             part = slice(first, first + most)
-            blend.prepare(mask[part], chosen[part])
+            blend.prepare(mask[part], chosen[..., part])
             n_rows = max(1, most // len(mask[part]))
             for row in range(0, len(z), n_rows):
                 rows = slice(row, row + n_rows)
@@ -137,9 +146,9 @@ def _choose(outputs, targets):
     return np.take_along_axis(outputs, np.asarray(targets)[:, None, None], axis=2)
 
 
-def _blend(split, z, fill, owner, n_players):
-    """Put rows together after the head where players are few beside its inputs, else at the input."""
-    worth_it = split.found and z.ndim == 2 and n_players <= max(_FEW_PLAYERS, z.shape[1] // 2)
+def _blend(split, z, fill, owner, n_players, shared):
+    """Put rows together after the head where players are few beside its inputs and fillers are shared by all rows."""
+    worth_it = shared and split.found and z.ndim == 2 and n_players <= max(_FEW_PLAYERS, z.shape[1] // 2)
     return (_HeadBlend if worth_it else _InputBlend)(split, z, fill, owner, n_players)
 
 
@@ -152,13 +161,13 @@ class _InputBlend:
         self.numel = self.z.shape[1]
 
     def prepare(self, mask, chosen):
-        """Keep which inputs stay, and the background of those that do not, (n_coalitions, n_inputs) each."""
+        """Keep which inputs stay, (n_coalitions, n_inputs), and the background rows of those that do not."""
         self._kept = torch.nn.functional.pad(mask, (0, 1), value=True)[:, self.owner]  # an input of no player stays
-        self._filling = self.fill[chosen]
+        self._chosen = chosen.expand(len(self.z), -1)
 
     def run(self, rows):
         """Return the outputs for some rows and the prepared coalitions."""
-        blend = torch.where(self._kept, self.z[rows, None], self._filling)
+        blend = torch.where(self._kept, self.z[rows, None], self.fill[self._chosen[rows]])
         return self.network(blend.reshape(-1, *self.shape))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
@@ -26,6 +28,7 @@ class BlackBox:
     """
 
     classes = None
+    _input_names = None  # columns that arrays are given, where the estimator was trained with names
 
     def __init__(self, estimator, sample, *, output="auto", caller="BlackBox"):
         check_is_fitted(estimator)
@@ -61,8 +64,19 @@ class BlackBox:
             "classifier with scores or probabilities, or a regressor."
         )
 
+    def behind(self, final):
+        """Return the same outputs as a function of what the final estimator of this Pipeline takes, as an array."""
+        twin = copy.copy(self)
+        twin.estimator = final
+        twin._input_names = getattr(final, "feature_names_in_", None)
+        return twin
+
     def outputs(self, rows):
         """Return the explained outputs of rows, shape (n_rows, n_outputs), float64."""
+        if self._input_names is not None:
+            import pandas as pd
+
+            rows = pd.DataFrame(rows, columns=self._input_names)
         out = np.asarray(getattr(self.estimator, self.method)(rows), dtype=np.float64)
         if self.method == "predict_proba" and self.output != "proba":
             out = np.clip(out, PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)

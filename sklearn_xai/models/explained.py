@@ -13,8 +13,10 @@ from sklearn_xai.models.affine_head import find_affine_head
 from sklearn_xai.models.blackbox import BlackBox
 from sklearn_xai.models.columns import as_array, find_columns, run_steps, split_pipeline
 from sklearn_xai.models.network import Network, is_module, is_net, is_network, train_network, unwrap
+from sklearn_xai.tables import take_rows
 
 _HEAD_ROWS = 8
+_CHECKED_ROWS = 64  # rows on which the final estimator alone must say what the whole Pipeline says
 
 
 class ExplainedModel:
@@ -35,7 +37,7 @@ class ExplainedModel:
 
     def __init__(self, estimator, background, names, *, output="auto", gradients=False, caller="Explainer"):
         steps, final = split_pipeline(estimator)
-        self.network = self.blackbox = self.columns = self.split = None
+        self.network = self.blackbox = self.columns = self.split = self._final = None
         if is_network(final):
             self.steps = steps
             table = background if background.ndim == 2 else background.reshape(len(background), -1)
@@ -52,9 +54,26 @@ class ExplainedModel:
             )
         else:
             self.blackbox = BlackBox(estimator, background, output=output, caller=caller)
+            self._look_behind(steps, final, background, names)
         seen = self.network or self.blackbox
         self.n_outputs, self.classes = seen.n_outputs, seen.classes
         self.classifier = seen.classifier
+
+    def _look_behind(self, steps, final, background, names):
+        """Find the final estimator of a Pipeline as a function of its inputs, if these come from single columns."""
+        if not steps or background.ndim != 2:
+            return
+        columns = find_columns(steps, background, names, None)
+        if columns is None or columns.affine is not None:
+            return
+        rows = take_rows(background, slice(_CHECKED_ROWS))
+        behind = self.blackbox.behind(final)
+        try:
+            found, truth = behind.outputs(columns.inputs(rows)), self.blackbox.outputs(rows)
+        except (TypeError, ValueError):  # an estimator that takes no plain array of numbers
+            return
+        if np.allclose(found, truth, rtol=1e-9, atol=1e-12, equal_nan=True):
+            self.columns, self._final = columns, behind
 
     @property
     def plain(self):
@@ -63,8 +82,8 @@ class ExplainedModel:
 
     @property
     def column_wise(self):
-        """Whether columns can be removed at the network's inputs, after the preprocessing."""
-        return self.network is not None and self.columns is not None
+        """Whether columns can be removed at the final estimator's inputs, after the preprocessing."""
+        return self.columns is not None
 
     @property
     def dtype(self):
@@ -72,7 +91,7 @@ class ExplainedModel:
         return self.network.numpy_dtype if self.network is not None else np.float64
 
     def inputs(self, X):
-        """Return raw rows as the network takes them."""
+        """Return raw rows as the final estimator takes them."""
         if self.columns is not None:
             return self.columns.inputs(X)
         return as_array(run_steps(self.steps, X))
@@ -82,6 +101,10 @@ class ExplainedModel:
         if self.network is None:
             return self.blackbox.outputs(X)
         return self.network.outputs(self.inputs(X) if inputs is None else inputs)
+
+    def outputs_of_inputs(self, inputs):
+        """Return the explained outputs of rows as the final estimator takes them, shape (n_rows, n_outputs)."""
+        return (self.network or self._final).outputs(inputs)
 
     def explained(self, X, choose):
         """Return the explained output of raw rows, and the index of each, shape (n_rows,) both.

@@ -134,7 +134,7 @@ def test_values_of_a_forest_pipeline(frame):
     kept, filler = drawn(3, 20)
     targets = np.array([1, 0, 0, 1])
     model = ExplainedModel(forest, background, frame.columns, output="proba")
-    assert not model.column_wise
+    assert model.column_wise
     expected = coalition_loop(forest.predict_proba, X, background, kept, filler, members)
     assert expected.std() > 0.05
     for batch_size in BATCH_SIZES:

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestRegressor
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -24,8 +25,10 @@ from sklearn.preprocessing import (
 )
 
 from sklearn_xai import InputXGradientExplainer, IntegratedGradientsExplainer, SaliencyExplainer
-from sklearn_xai.models import find_columns, split_pipeline
+from sklearn_xai.engines import Coalitions
+from sklearn_xai.models import ExplainedModel, find_columns, split_pipeline
 from tests.nets import regressor
+from tests.oracles import coalition_loop, mlp, seeded
 
 
 @pytest.fixture
@@ -217,3 +220,33 @@ def test_a_black_box_at_the_end_has_no_gradient(numbers):
     pipe = make_pipeline(StandardScaler(), RandomForestRegressor(5))
     with pytest.raises(ValueError, match="(?s)takes gradients.*RandomForestRegressor.*SHAPExplainer"):
         SaliencyExplainer(pipe).fit(numbers, target(numbers))
+
+
+def test_a_pipeline_of_any_estimator_is_seen_behind_its_column_wise_steps():
+    frame = pd.DataFrame({"number": [1.0, 2.0, np.nan, 4.0] * 5, "word": ["a", "b", "c", "a"] * 5})
+    y = np.arange(20) % 3
+    steps = make_column_transformer((SimpleImputer(), ["number"]), (OneHotEncoder(), ["word"]))
+    for table in (False, True):
+        before = steps if not table else clone(steps).set_params(onehotencoder__sparse_output=False)
+        before.set_output(transform="pandas" if table else "default")
+        pipeline = make_pipeline(before, RandomForestClassifier(5, random_state=0)).fit(frame, y)
+        model = ExplainedModel(pipeline, frame, np.asarray(frame.columns))
+        assert model.column_wise
+        np.testing.assert_allclose(model.outputs_of_inputs(model.inputs(frame)), model.outputs(frame))
+        coalitions = Coalitions(model, [np.array([0]), np.array([1])], frame[:4])
+        kept, filler = np.array([[True, False], [False, True]]), np.array([1, 3])
+        truth = coalition_loop(model.outputs, frame[:6], frame[:4], kept, filler, coalitions.members)
+        np.testing.assert_allclose(coalitions.values(frame[:6], kept, filler), truth)
+
+
+def test_a_filler_of_each_row_is_that_of_the_row():
+    module = seeded(lambda: mlp(4, 2))
+    rows = np.random.RandomState(0).standard_normal((5, 4))
+    background = np.random.RandomState(1).standard_normal((3, 4))
+    model = ExplainedModel(module, background, np.arange(4))
+    coalitions = Coalitions(model, [np.array([j]) for j in range(4)], background)
+    kept = np.random.RandomState(2).rand(6, 4) < 0.5
+    filler = np.random.RandomState(3).randint(3, size=(5, 6))
+    found = coalitions.values(rows, kept, filler)
+    for i in range(5):
+        np.testing.assert_allclose(found[i], coalitions.values(rows[i : i + 1], kept, filler[i])[0], atol=1e-12)

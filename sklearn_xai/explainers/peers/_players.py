@@ -31,7 +31,7 @@ def players(model, coalitions, background, X, batch_size=None):
     batch_size : int, optional
         Rows given to the model at once.
     """
-    preprocessed = model.column_wise and not model.columns.identity
+    preprocessed = model.network is not None and model.column_wise and not model.columns.identity
     if not preprocessed and _is_plain(background, X, coalitions.members):
         dtype = np.result_type(_dtype(background), _dtype(X))
         view = _Plain(model, X, dtype, batch_size)
@@ -131,7 +131,7 @@ class _Inputs:
     @classmethod
     def of(cls, model, coalitions, pool, batch_size):
         """Return the view, or None where there is no network whose inputs are fed by one player each."""
-        if not model.column_wise:
+        if model.network is None or not model.column_wise:
             return None
         inputs = model.inputs(pool)
         owner = coalitions.owners(model.columns.feeds_of(pool, inputs))

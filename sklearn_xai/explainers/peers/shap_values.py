@@ -107,6 +107,7 @@ class SHAPExplainer(BaseExplainer):
 
     _additive = True
 
+    _inputs = ("table", "image")
     _parameter_constraints: dict = {
         **BaseExplainer._parameter_constraints,
         "algorithm": [StrOptions({"auto", *BLACK_BOX, *NETWORK, *DIRECT})],

@@ -90,6 +90,7 @@ class RFEExplainer(BaseExplainer):
     """
 
     _additive = True
+    _inputs = ("table", "image")
     _parameter_constraints: dict = {
         **BaseExplainer._parameter_constraints,
         "step": [Interval(Integral, 1, None, closed="left"), Interval(RealNotInt, 0, 1, closed="neither")],

@@ -133,6 +133,7 @@ class LocalSurrogateExplainer(BaseExplainer):
     (50, 3)
     """
 
+    _inputs = ("table", "image")
     _parameter_constraints: dict = {
         **BaseExplainer._parameter_constraints,
         "n_samples": [Interval(Integral, 2, None, closed="left")],
