@@ -20,6 +20,15 @@ SHARED = {
         Seeds the training of the clone and every draw; all draws are made in ``fit``.
     verbose : int, default=0
         Shows progress when positive.""",
+    "background": """background_size : int, default=100
+        Number of background rows.
+    background_sampling : {"random", "kmeans", "stratified"}, default="random"
+        How they are chosen from the rows given to ``fit``: at random; from k-means clusters of the rows, or from strata
+        of the explained output, as many from each as its share of the rows.""",
+    "removal": """removal : {"marginal", "baseline", "conditional"}, default="marginal"
+        What a removed column is replaced by. "marginal": its values in all background rows, averaged over.
+        "baseline": its median, or most frequent value. "conditional": its values in the background rows that are
+        nearest to the row in the columns that are kept, so that correlated columns are not split.""",
     "attributes": """estimator_ : estimator
         The fitted estimator that is explained. Predict by the explainer, not by it: a skorch net trained on labels
         was given their indices.

@@ -1,7 +1,7 @@
-"""What all explainers share: BaseExplainer, and what it is made of."""
+"""What all explainers share."""
 
 from __future__ import annotations
 
-from sklearn_xai.base.explainer import Attributions, BaseExplainer
+from sklearn_xai.base.explainer import BACKGROUND_PARAMETERS, REMOVAL_PARAMETERS, Attributions, BaseExplainer
 
-__all__ = ["Attributions", "BaseExplainer"]
+__all__ = ["BACKGROUND_PARAMETERS", "REMOVAL_PARAMETERS", "Attributions", "BaseExplainer"]

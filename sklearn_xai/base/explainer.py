@@ -40,6 +40,13 @@ REMOVAL_ROWS = 16  # background rows over which a removed column is averaged in 
 _CHUNK_CELLS = 2**21
 _SCORE_SUBSETS = 50
 
+# Constraints of parameters that several explainers have and the base reads; their texts are in ``_docs``.
+BACKGROUND_PARAMETERS: dict = {
+    "background_size": [Interval(Integral, 1, None, closed="left")],
+    "background_sampling": [StrOptions({"random", "kmeans", "stratified"})],
+}
+REMOVAL_PARAMETERS: dict = {"removal": [StrOptions({"marginal", "baseline", "conditional"})]}
+
 
 class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     """Base class of all explainers: ``fit`` sees background rows, ``transform`` turns rows into attributions.

@@ -1,0 +1,5 @@
+"""Shapley values."""
+
+from __future__ import annotations
+
+__all__: list[str] = []
