@@ -29,6 +29,8 @@ SHARED = {
         What a removed column is replaced by. "marginal": its values in all background rows, averaged over.
         "baseline": its median, or most frequent value. "conditional": its values in the background rows that are
         nearest to the row in the columns that are kept, so that correlated columns are not split.""",
+    "fidelity": """min_fidelity : float, default=0.7
+        Warns when ``fidelity_`` is lower. None never warns.""",
     "attributes": """estimator_ : estimator
         The fitted estimator that is explained. Predict by the explainer, not by it: a skorch net trained on labels
         was given their indices.
