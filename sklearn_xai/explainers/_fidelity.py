@@ -113,8 +113,8 @@ def warn_of_fidelity(caller, fidelity, min_fidelity, advice, output_names=None):
         return
     of = f" of output {output_names[worst]!r}" if output_names is not None and len(fidelity) > 1 else ""
     warnings.warn(
-        f"{caller}: the fidelity{of} is {fidelity[worst]:.3g} on held-out rows, below min_fidelity={min_fidelity:g}: the "
-        f"surrogate is too unlike the model to explain it. {advice}",
+        f"{caller}: the fidelity{of} is {fidelity[worst]:.3g} on held-out rows, below min_fidelity={min_fidelity:g}: "
+        f"the surrogate is too unlike the model to explain it. {advice}",
         UserWarning,
         stacklevel=5,
     )
