@@ -55,19 +55,33 @@ class TableEncoder:
         parts = [self._encode(frame.iloc[:, j], j) for j in range(frame.shape[1])]
         return np.concatenate(parts, axis=1) if parts else np.empty((len(frame), 0))
 
+    def codes(self, X):
+        """Return one number for each cell: numbers as they are, the places of categories' values, -1 for unknown ones.
+
+        Parameters
+        ----------
+        X : table of shape (n_rows, n_columns)
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_columns), float64; NaN for what is missing
+        """
+        frame = _as_frame(X)
+        found = np.empty(frame.shape)
+        for j, values in enumerate(self.categories):
+            column = frame.iloc[:, j]
+            found[:, j] = _as_numbers(column) if values is None else _places(column, values)
+        return found
+
     def _encode(self, column, j):
         values = self.categories[j]
         if values is None:
             return _as_numbers(column)[:, None]
-        import pandas as pd
-
-        missing = column.isna().to_numpy()
-        codes = pd.Index(values).get_indexer(column.astype(object).where(~missing, None))
-        codes = np.where(missing, -1, codes)
+        codes = _places(column, values)[:, None]
         if not self.one_hot:
-            return np.where(codes < 0, np.nan, codes)[:, None]
-        found = (codes[:, None] == np.arange(len(values))).astype(np.float64)
-        return np.column_stack([found, missing]) if self._missing[j] else found
+            return np.where(codes < 0, np.nan, codes)
+        found = (codes == np.arange(len(values))).astype(np.float64)
+        return np.column_stack([found, np.isnan(codes)]) if self._missing[j] else found
 
     @property
     def output_names(self):
@@ -107,6 +121,15 @@ def _values(column):
     frequent = set(counts.index[:_MAX_LEVELS])
     order = dtype.categories if isinstance(dtype, pd.CategoricalDtype) else sorted(frequent, key=str)
     return [value for value in order if value in frequent]
+
+
+def _places(column, values):
+    """Return where each cell's value stands among the values: -1 for none of them, NaN for what is missing."""
+    import pandas as pd
+
+    missing = column.isna().to_numpy()
+    places = pd.Index(values, dtype=object).get_indexer(column.astype(object).where(~missing, None))
+    return np.where(missing, np.nan, places)
 
 
 def _as_numbers(column):

@@ -18,7 +18,7 @@ from sklearn_xai._compat import Interval, StrOptions, check_feature_names_in, fi
 from sklearn_xai._docs import fill_docstring
 from sklearn_xai._progress import track
 from sklearn_xai._rng import own_random_state
-from sklearn_xai.background import group_matrix, resolve_groups, sample_rows
+from sklearn_xai.background import group_matrix, resolve_groups, sample_rows, typical_row
 from sklearn_xai.base.checks import check_estimator, check_is_trained, check_rows, check_target_values
 from sklearn_xai.base.pass_through import PassThrough
 from sklearn_xai.base.targets import chooser, resolve_target
@@ -172,10 +172,7 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
             self._model.columns.learn(X)
         self._find_players(X)
         self._target_index = resolve_target(self._model, self.target, type(self).__name__)
-        self.base_outputs_ = self._model.outputs(self.background_).mean(axis=0)
-        self._coalitions = Coalitions(
-            self._model, self._members, sample_rows(self.background_, REMOVAL_ROWS, rng), self.batch_size
-        )
+        self._find_removal(rng)
         self._prepare(X, y, rng)
         return self
 
@@ -189,6 +186,20 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
             raise ValueError(f"{name}.fit got {sorted(fit_params)} without y: an estimator is only trained with y.")
         check_is_trained(estimator, name)
         return estimator
+
+    def _find_removal(self, rng):
+        """Find what removed columns are filled up with, and what the model says of a row without any of its own."""
+        removal = getattr(self, "removal", "marginal")
+        if removal == "conditional" and len(self._row_shape) > 1:
+            raise ValueError(
+                f"The 'removal' parameter of {type(self).__name__} is 'conditional', which looks for background rows "
+                f"near to a row of a table; X has rows of shape {self._row_shape}. Use 'marginal' or 'baseline'."
+            )
+        few = sample_rows(self.background_, REMOVAL_ROWS, rng)
+        fill = few if removal == "marginal" else self.background_
+        self._coalitions = Coalitions(self._model, self._members, fill, self.batch_size, removal)
+        without = typical_row(self.background_) if removal == "baseline" else self.background_
+        self.base_outputs_ = self._model.outputs(without).mean(axis=0)
 
     def _find_players(self, X):
         name = type(self).__name__

@@ -10,10 +10,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from sklearn_xai.background import Neighbours, typical_row
 from sklearn_xai.engines.gradients import chunk_rows
-from sklearn_xai.tables import assemble, stack_rows
+from sklearn_xai.tables import assemble, stack_rows, take_rows
 
 _TABLE_ROWS = 20_000  # rows of a raw table that are given to a black box at once
+_FILLERS = 2**20  # fillers that differ from row to row, held at once
 _FEW_PLAYERS = 64  # what each player adds to a row's pre-activations is kept for all of them
 
 
@@ -29,14 +31,19 @@ class Coalitions:
         Rows that removed columns are taken from.
     batch_size : int, optional
         Rows given to the model at once.
+    removal : {"marginal", "baseline", "conditional"}, default="marginal"
+        What fills a coalition up: all background rows; one typical row, which is then the only one of ``background``;
+        or the background rows nearest to the row in the columns that are kept.
     """
 
-    def __init__(self, model, members, background, batch_size=None):
+    def __init__(self, model, members, background, batch_size=None, removal="marginal"):
         self.model = model
         self.members = members
-        self.background = background
+        self.background = typical_row(background) if removal == "baseline" else background
         self.batch_size = batch_size
-        self._inputs = model.inputs(background) if model.column_wise else None
+        self.removal = removal
+        self.neighbours = Neighbours(background, members) if removal == "conditional" else None
+        self._inputs = model.inputs(self.background) if model.column_wise else None
 
     def owners(self, feeds):
         """Return the player of each model input, -1 for an input of none."""
@@ -69,7 +76,9 @@ class Coalitions:
         return self._table_values(X, kept, filler, targets)
 
     def averaged(self, X, kept, targets=None):
-        """Return the explained output averaged over all background rows that may fill a coalition up.
+        """Return the explained output averaged over the background rows that fill a coalition up.
+
+        Without any player it is the mean over all background rows, whatever the removal.
 
         Parameters
         ----------
@@ -80,9 +89,56 @@ class Coalitions:
         -------
         ndarray of shape (n_rows, n_coalitions) or (n_rows, n_coalitions, n_outputs), float64
         """
+        kept = np.asarray(kept, dtype=bool)
+        if self.removal == "conditional":
+            return self._averaged_neighbours(X, kept, targets)
         n_fill = len(self.background)
         values = self.values(X, np.repeat(kept, n_fill, axis=0), np.tile(np.arange(n_fill), len(kept)), targets)
         return values.reshape(len(X), len(kept), n_fill, *values.shape[2:]).mean(axis=2, dtype=np.float64)
+
+    def _averaged_neighbours(self, X, kept, targets):
+        base = self.model.outputs(self.background).mean(axis=0, dtype=np.float64)
+        base = np.broadcast_to(base, (len(X), len(base))) if targets is None else base[np.asarray(targets)]
+        result = np.repeat(base[:, None], len(kept), axis=1)
+        some, k = np.flatnonzero(kept.any(axis=1)), self.neighbours.n_neighbours
+        rows_at_once = max(1, _FILLERS // max(1, k * len(some)))
+        for start in range(0, len(X) if len(some) else 0, rows_at_once):
+            rows = slice(start, min(len(X), start + rows_at_once))
+            part, own = take_rows(X, rows), None if targets is None else np.asarray(targets)[rows]
+            filler = self.neighbours.find(part, kept[some]).reshape(len(part), -1)
+            values = self.values(part, np.repeat(kept[some], k, axis=0), filler, own)
+            values = values.reshape(len(part), len(some), k, *values.shape[2:])
+            result[rows, some] = values.mean(axis=2, dtype=np.float64)
+        return result
+
+    def fillers(self, X, kept, picks):
+        """Return one background row for each coalition, as ``values`` takes them, from draws that were made in ``fit``.
+
+        Parameters
+        ----------
+        X : table of shape (n_rows, n_columns)
+        kept : bool ndarray of shape (n_coalitions, n_players)
+        picks : ndarray of shape (n_coalitions,)
+            Draws from [0, 1): which of the rows that may fill the coalition up.
+
+        Returns
+        -------
+        int ndarray of shape (n_coalitions,), or (n_rows, n_coalitions) where they depend on the row
+        """
+        kept, picks = np.asarray(kept, dtype=bool), np.asarray(picks)
+        anywhere = (picks * len(self.background)).astype(np.intp)
+        if self.removal != "conditional":
+            return anywhere
+        found = np.empty((len(X), len(kept)), dtype=np.intp)
+        found[:] = anywhere
+        some = np.flatnonzero(kept.any(axis=1))
+        which = (picks[some] * self.neighbours.n_neighbours).astype(np.intp)
+        rows_at_once = max(1, _FILLERS // max(1, self.neighbours.n_neighbours * len(some)))
+        for start in range(0, len(X) if len(some) else 0, rows_at_once):
+            rows = slice(start, min(len(X), start + rows_at_once))
+            nearest = self.neighbours.find(take_rows(X, rows), kept[some])
+            found[rows, some] = np.take_along_axis(nearest, which[None, :, None], axis=2)[:, :, 0]
+        return found
 
     # ------------------------------------------------------------------ black boxes: whole tables
     def pool(self, X):

@@ -9,6 +9,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from torch import nn
@@ -168,3 +169,47 @@ def test_all_kept_is_the_row_and_none_kept_is_the_background_row():
     values = coalitions.values(X, np.array([[True] * 4, [False] * 4, [False] * 4]), np.array([0, 0, 1]))
     np.testing.assert_allclose(values[:, 0], run(module, X), atol=1e-12)
     np.testing.assert_allclose(values[:, 1:], np.broadcast_to(run(module, background), (3, 2, 2)), atol=1e-12)
+
+
+# ---------------------------------------------------------------------- removal
+def removing(model, X, members, removal):
+    return Coalitions(ExplainedModel(model, X, np.arange(X.shape[1])), members, X, removal=removal)
+
+
+@pytest.mark.parametrize("removal", ["marginal", "baseline", "conditional"])
+def test_ends_of_a_coalition_game(removal):
+    module, rng = seeded(lambda: mlp(4, 2)), np.random.RandomState(0)
+    X = rng.standard_normal((30, 4))
+    coalitions = removing(module, X, singles(4), removal)
+    values = coalitions.averaged(X[:6], np.array([[True] * 4, [False] * 4]))
+    np.testing.assert_allclose(values[:, 0], run(module, X[:6]), atol=1e-12)
+    base = run(module, np.sort(X, axis=0)[14:15]) if removal == "baseline" else run(module, X).mean(axis=0)
+    np.testing.assert_allclose(values[:, 1], np.broadcast_to(base, (6, 2)), atol=1e-12)
+    targets = np.array([0, 1, 1, 0, 0, 1])
+    of_target = coalitions.averaged(X[:6], np.array([[True] * 4, [False] * 4]), targets)
+    np.testing.assert_allclose(of_target, values[np.arange(6), :, targets], atol=1e-12)
+
+
+@pytest.mark.parametrize("removal", ["marginal", "baseline", "conditional"])
+def test_a_sampled_filler_is_one_of_those_averaged_over(removal):
+    module, rng = seeded(lambda: mlp(4, 2)), np.random.RandomState(0)
+    X = rng.standard_normal((30, 4))
+    coalitions = removing(module, X, singles(4), removal)
+    kept = np.array([[True, False, False, True], [False] * 4, [True, True, False, False]])
+    n_picks = 30 * (coalitions.neighbours.n_neighbours if removal == "conditional" else 1)  # each filler as often
+    picks, drawn = np.tile((np.arange(n_picks) + 0.5) / n_picks, 3), np.repeat(kept, n_picks, axis=0)
+    filler = coalitions.fillers(X[:5], drawn, picks)
+    assert filler.ndim == (2 if removal == "conditional" else 1)
+    values = coalitions.values(X[:5], drawn, filler).reshape(5, 3, n_picks, 2)
+    np.testing.assert_allclose(values.mean(axis=2), coalitions.averaged(X[:5], kept), atol=1e-12)
+
+
+def test_neighbours_of_a_row_do_not_depend_on_the_others():
+    rng = np.random.RandomState(0)
+    X = rng.randint(3, size=(50, 5)).astype(float)  # many rows at the same distance
+    model = LinearRegression().fit(X, X @ rng.standard_normal(5))
+    coalitions = removing(model, X, singles(5), "conditional")
+    kept = np.random.RandomState(1).rand(40, 5) < 0.5
+    values = coalitions.averaged(X, kept)
+    alone = np.concatenate([coalitions.averaged(X[i : i + 1], kept[::-1])[:, ::-1] for i in range(50)])
+    np.testing.assert_allclose(values, alone, atol=1e-12)

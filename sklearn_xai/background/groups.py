@@ -1,4 +1,4 @@
-"""Baselines, background samples, feature groups, and how a feature is "removed"."""
+"""Players: columns of a table that are attributed to as one."""
 
 from __future__ import annotations
 
@@ -6,56 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
-from sklearn_xai.tables import take_rows
 
-BASELINES = ("zero", "mean", "median", "min", "max", "sample")
-
-
-# ---------------------------------------------------------------------- background rows
-def sample_rows(X, size, rng):
-    """Draw at most ``size`` rows without replacement, in their order; all rows when ``size`` is None."""
-    n = X.shape[0]
-    if size is None or n <= size:
-        return take_rows(X, np.arange(n))
-    return take_rows(X, np.sort(rng.choice(n, size, replace=False)))
-
-
-# ---------------------------------------------------------------------- baselines
-def resolve_baseline(baseline, inputs, caller):
-    """Return the baseline rows of a path, shape (n_baselines, ...), in the space of the model's inputs.
-
-    Parameters
-    ----------
-    baseline : {"zero", "mean", "median", "min", "max", "sample"} or array-like
-        An array is one baseline of the shape of a row, or several, stacked.
-    inputs : ndarray of shape (n_background, ...)
-        Background rows as the model takes them: a one-hot block's mean is the frequency of the categories.
-    caller : str
-        Class name for the message.
-    """
-    shape = inputs.shape[1:]
-    if isinstance(baseline, str):
-        if baseline == "zero":
-            return np.zeros((1, *shape), dtype=inputs.dtype)
-        if baseline == "sample":
-            return inputs
-        return getattr(np, baseline)(inputs, axis=0, keepdims=True).astype(inputs.dtype)
-    rows = np.asarray(baseline)
-    if rows.dtype.kind not in "fiub":
-        raise ValueError(f"The 'baseline' parameter of {caller} must hold numbers. Got an array of {rows.dtype}.")
-    rows = rows[np.newaxis] if rows.ndim == len(shape) else rows
-    if rows.shape[1:] != shape or not len(rows):
-        raise ValueError(
-            f"The 'baseline' parameter of {caller} must be one of {', '.join(map(repr, BASELINES))} or an array of "
-            f"shape {shape} or {('n_baselines', *shape)}, in the space of the model's inputs (after the preprocessing "
-            f"of a Pipeline). Got shape {np.shape(baseline)}."
-        )
-    if not np.isfinite(rows).all():
-        raise ValueError(f"The 'baseline' parameter of {caller} must be finite. Got NaN or infinity.")
-    return rows.astype(inputs.dtype)
-
-
-# ---------------------------------------------------------------------- feature groups
 def resolve_groups(feature_groups, names, caller):
     """Turn ``feature_groups`` into the players: what is attributed to, removed and ranked as one.
 
