@@ -98,8 +98,12 @@ class Neighbours:
 
 
 def count_neighbours(n_background):
-    """Return how many neighbours fill a coalition up: the square root of the number of background rows."""
-    return max(1, round(n_background**0.5))
+    """Return how many neighbours fill a coalition up: 16 of 100 background rows, 63 of 1,000.
+
+    On Gaussian columns with correlations of 0.3 to 0.9 and linear models of 4 to 14 columns, no other power of the
+    number of rows came closer to the conditional expectation.
+    """
+    return round(n_background**0.6)
 
 
 def _weight(codes, category):

@@ -8,7 +8,7 @@ import numpy as np
 
 from sklearn_xai._compat import Interval
 from sklearn_xai._rng import draw_seed
-from sklearn_xai.base import Attributions, BaseExplainer
+from sklearn_xai.base import BACKGROUND_PARAMETERS, REMOVAL_PARAMETERS, Attributions, BaseExplainer
 from sklearn_xai.engines import Coalitions, draw_subsets
 
 
@@ -77,8 +77,8 @@ class WeightedRidge:
 class LocalSurrogateExplainer(BaseExplainer):
     r"""Which columns would a linear model of the neighbourhood of each row say that matter (LIME)?
 
-    Around a row x, ``n_samples`` perturbed rows keep some columns z of x and take the others from background rows. The
-    model's outputs are fitted by
+    Around a row x, ``n_samples`` perturbed rows keep some columns z of x and take the others from background rows, each
+    from one of those that ``removal`` allows. The model's outputs are fitted by
 
     .. math:: \min_{c, \phi} \sum_z \exp(-d(z) / w^2) \, (f(x_z) - c - \phi^T z)^2 + \alpha \|\phi\|^2
 
@@ -95,8 +95,8 @@ class LocalSurrogateExplainer(BaseExplainer):
         Width w of the kernel, in square roots of columns. None is ``0.75 * sqrt(n_players)``.
     alpha : float, default=1.0
         Ridge penalty.
-    background_size : int, default=100
-        Number of background rows that removed columns are taken from.
+    %(background)s
+    %(removal)s
     %(shared)s
 
     Attributes
@@ -139,7 +139,8 @@ class LocalSurrogateExplainer(BaseExplainer):
         "n_samples": [Interval(Integral, 2, None, closed="left")],
         "kernel_width": [Interval(Real, 0, None, closed="neither"), None],
         "alpha": [Interval(Real, 0, None, closed="left")],
-        "background_size": [Interval(Integral, 1, None, closed="left")],
+        **BACKGROUND_PARAMETERS,
+        **REMOVAL_PARAMETERS,
     }
 
     def __init__(
@@ -150,6 +151,8 @@ class LocalSurrogateExplainer(BaseExplainer):
         kernel_width=None,
         alpha=1.0,
         background_size=100,
+        background_sampling="random",
+        removal="marginal",
         target="auto",
         output="auto",
         feature_groups=None,
@@ -170,22 +173,26 @@ class LocalSurrogateExplainer(BaseExplainer):
         self.kernel_width = kernel_width
         self.alpha = alpha
         self.background_size = background_size
+        self.background_sampling = background_sampling
+        self.removal = removal
 
     def _prepare(self, X, y, rng):
         n_players = self.n_players_
         drawn = draw_subsets(n_players, self.n_samples - 1, random_state=draw_seed(rng))
         self.coalitions_ = np.concatenate([np.ones((1, n_players), dtype=bool), drawn])
-        self._filler = rng.randint(len(self.background_), size=self.n_samples)
+        n_background = len(self.background_)
+        self._picks = (rng.randint(n_background, size=self.n_samples) + 0.5) / n_background
         width = 0.75 * np.sqrt(n_players) if self.kernel_width is None else self.kernel_width
         weights = kernel_weights(self.coalitions_, width)
         self._ridge = WeightedRidge(self.coalitions_.astype(np.float64), weights, self.alpha)
-        self._perturbed = Coalitions(self._model, self._members, self.background_, self.batch_size)
+        self._perturbed = Coalitions(self._model, self._members, self.background_, self.batch_size, self.removal)
 
     def _cells_per_row(self):
         return max(super()._cells_per_row(), self.n_samples)
 
     def _attribute(self, X, choose):
         outputs, targets = self._model.explained(X, choose)
-        values = self._perturbed.values(X, self.coalitions_, self._filler, targets)
+        filler = self._perturbed.fillers(X, self.coalitions_, self._picks)
+        values = self._perturbed.values(X, self.coalitions_, filler, targets)
         coefficients, intercepts, r2 = self._ridge.fit(values.astype(np.float64, copy=False))
         return Attributions(coefficients.reshape(len(X), *self._value_shape), intercepts, outputs, {"local_r2": r2})

@@ -32,7 +32,8 @@ def ridge_loop(explainer, model, X, members):
     kept, background = explainer.coalitions_, explainer.background_
     width = explainer.kernel_width or 0.75 * np.sqrt(len(members))
     weights = np.exp(-(len(members) - kept.sum(axis=1)) / width**2)
-    values = coalition_loop(model, X, background, kept, explainer._filler, members)[:, :, 0]
+    filler = explainer._perturbed.fillers(X, kept, explainer._picks)
+    values = coalition_loop(model, X, background, kept, filler, members)[:, :, 0]
     fits = [Ridge(alpha=explainer.alpha).fit(kept.astype(float), row, sample_weight=weights) for row in values]
     r2 = [fit.score(kept.astype(float), row, sample_weight=weights) for fit, row in zip(fits, values, strict=True)]
     return np.array([fit.coef_ for fit in fits]), np.array([fit.intercept_ for fit in fits]), np.array(r2)
