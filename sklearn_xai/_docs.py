@@ -12,8 +12,10 @@ SHARED = {
     output : {"auto", "raw", "proba"}, default="auto"
         "raw": what comes before the final softmax or sigmoid (logits); for other estimators the decision function, else
         the log-odds, else the prediction. "proba": the probability. "auto" is "raw", and a plain module's own output.
-    feature_groups : dict of str to list of column names or indices, default=None
-        Columns that are explained as one. Columns named in no group stay on their own.
+    feature_groups : dict of str to list of column names or indices, "correlated" or None, default=None
+        Columns that are explained as one. Columns named in no group stay on their own. "correlated" finds groups in the
+        rows given to ``fit``: columns whose association (absolute Spearman correlation of numbers, correlation ratio,
+        Cramer's V of categories) is at least 0.5 on average over pairs of two groups that are joined.
     batch_size : int, default=None
         Rows given to the model at once. None fits the work into the processor's cache.
     random_state : int, RandomState instance or None, default=None

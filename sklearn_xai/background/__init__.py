@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from sklearn_xai.background.baselines import BASELINES, resolve_baseline, typical_row
-from sklearn_xai.background.groups import group_matrix, resolve_groups
+from sklearn_xai.background.groups import association, correlated_groups, group_matrix, resolve_groups
 from sklearn_xai.background.neighbours import Neighbours
-from sklearn_xai.background.sampling import sample_rows
+from sklearn_xai.background.sampling import cluster_rows, sample_rows, strata_rows
 
 __all__ = [
     "BASELINES",
     "Neighbours",
+    "association",
+    "cluster_rows",
+    "correlated_groups",
     "group_matrix",
     "resolve_baseline",
     "resolve_groups",
     "sample_rows",
+    "strata_rows",
     "typical_row",
 ]

@@ -18,10 +18,11 @@ from sklearn_xai._compat import Interval, StrOptions, check_feature_names_in, fi
 from sklearn_xai._docs import fill_docstring
 from sklearn_xai._progress import track
 from sklearn_xai._rng import own_random_state
-from sklearn_xai.background import group_matrix, resolve_groups, sample_rows, typical_row
+from sklearn_xai.background import cluster_rows, group_matrix, sample_rows, strata_rows, typical_row
 from sklearn_xai.base.checks import check_estimator, check_is_trained, check_rows, check_target_values
 from sklearn_xai.base.pass_through import PassThrough
-from sklearn_xai.base.targets import chooser, resolve_target
+from sklearn_xai.base.players import find_players, players_data
+from sklearn_xai.base.targets import chooser, order_keys, resolve_target
 from sklearn_xai.engines import Coalitions, draw_subsets, subset_faithfulness
 from sklearn_xai.models import ExplainedModel, train_clone
 from sklearn_xai.tables import as_codes, as_shown, pack_tables, take_rows, unpack_tables
@@ -72,7 +73,7 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
         "estimator": "no_validation",
         "target": "no_validation",
         "output": [StrOptions({"auto", "raw", "proba"})],
-        "feature_groups": [dict, None],
+        "feature_groups": [dict, StrOptions({"correlated"}), None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -159,7 +160,6 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
         rng = own_random_state(self.random_state)
         self.estimator_ = self._fitted_estimator(X, y, fit_params)
         probes = sample_rows(X, PROBE_ROWS, rng)
-        self.background_ = sample_rows(probes, getattr(self, "background_size", 100), rng)
         self._model = ExplainedModel(
             self.estimator_,
             probes,
@@ -172,6 +172,7 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
             self._model.columns.learn(X)
         self._find_players(X)
         self._target_index = resolve_target(self._model, self.target, type(self).__name__)
+        self.background_ = self._choose_background(X, probes, rng)
         self._find_removal(rng)
         self._prepare(X, y, rng)
         return self
@@ -187,6 +188,22 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
         check_is_trained(estimator, name)
         return estimator
 
+    def _find_players(self, X):
+        self._row_shape = X.shape[1:]
+        self.player_names_, self._members = find_players(
+            X, self.feature_groups, self._column_names(), self._inputs, type(self).__name__
+        )
+        self.n_players_ = len(self._members)
+        self._grouped = self.feature_groups is not None
+
+    def _choose_background(self, X, probes, rng):
+        size, sampling = getattr(self, "background_size", 100), getattr(self, "background_sampling", "random")
+        if sampling == "kmeans":
+            return cluster_rows(X, size, rng)
+        if sampling == "stratified":
+            return strata_rows(X, size, rng, lambda rows: order_keys(self._model, self._target_index, rows))
+        return sample_rows(probes, size, rng)
+
     def _find_removal(self, rng):
         """Find what removed columns are filled up with, and what the model says of a row without any of its own."""
         removal = getattr(self, "removal", "marginal")
@@ -200,24 +217,6 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
         self._coalitions = Coalitions(self._model, self._members, fill, self.batch_size, removal)
         without = typical_row(self.background_) if removal == "baseline" else self.background_
         self.base_outputs_ = self._model.outputs(without).mean(axis=0)
-
-    def _find_players(self, X):
-        name = type(self).__name__
-        self._row_shape = X.shape[1:]
-        if len(self._row_shape) == 1:
-            self.player_names_, self._members = resolve_groups(self.feature_groups, self._column_names(), name)
-        elif self.feature_groups is not None:
-            raise ValueError(
-                f"The 'feature_groups' parameter of {name} groups the columns of a table; X has rows of shape "
-                f"{self._row_shape}. Leave it None."
-            )
-        elif not {"image", "tokens"} & set(self._inputs):
-            raise ValueError(f"{name} explains tables: X must be 2-dimensional. Got rows of shape {self._row_shape}.")
-        else:
-            self._members = [np.array([j]) for j in range(int(np.prod(self._row_shape)))]
-            self.player_names_ = np.array([f"x{j}" for j in range(len(self._members))], dtype=object)
-        self.n_players_ = len(self._members)
-        self._grouped = self.feature_groups is not None
 
     def _column_names(self):
         if hasattr(self, "feature_names_in_"):
@@ -312,8 +311,9 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
         -------
         explanation : shap.Explanation
             ``values`` (n_samples, n_players[, n_outputs]) as ``transform`` gives them, ``base_values``, ``data`` (codes
-            where a column is not numeric), ``display_data`` (as given, dates as text), ``feature_names``, and
-            ``completeness_gap`` (n_samples[, n_outputs]). Every ``shap.plots`` function takes it.
+            where a column is not numeric, NaN for groups), ``display_data`` (as given, dates as text, a group's values
+            as "age=39, city=Rome"), ``feature_names``, and ``completeness_gap`` (n_samples[, n_outputs]). Every
+            ``shap.plots`` function takes it.
         """
         import shap
 
@@ -323,7 +323,7 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
         table = len(self._row_shape) == 1
         data, shown = (as_codes(X), as_shown(X)) if table else (np.asarray(X),) * 2
         if table and self._grouped:
-            data, shown = self._group_data(data), self._group_data(shown)
+            data, shown = players_data(data, shown, self._members, self._column_names())
         explanation = shap.Explanation(
             found.values,
             base_values=found.base_values,
@@ -336,14 +336,6 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
         for name, extra in found.extras.items():
             setattr(explanation, name, extra)
         return explanation
-
-    def _group_data(self, table):
-        """Show a group by its only column; a group of several has no single value."""
-        shown = np.full((len(table), self.n_players_), np.nan, dtype=table.dtype if table.dtype.kind == "O" else float)
-        for player, columns in enumerate(self._members):
-            if len(columns) == 1:
-                shown[:, player] = table[:, columns[0]]
-        return shown
 
     def _output_names(self):
         if self._model.classes is not None:

@@ -61,3 +61,28 @@ class _Fixed:
 
     def __call__(self, outputs):
         return self.index
+
+
+def order_keys(model, index, X):
+    """Return what orders rows by the explained output, the last first, as ``numpy.lexsort`` takes it.
+
+    Rows are ordered by the output; where it is that of the predicted class, or of every class, first by that class; for
+    every output of a regressor, along the first principal component of the outputs.
+
+    Parameters
+    ----------
+    model : ExplainedModel
+    index : int, "all" or "predicted"
+        As ``resolve_target`` returns it.
+    X : table of some rows
+    """
+    outputs = np.asarray(model.outputs(X), dtype=np.float64)
+    if index not in ("all", "predicted"):
+        return (outputs[:, index],)
+    if index == "all" and not model.classifier:
+        centred = outputs - outputs.mean(axis=0)
+        spread = centred.std(axis=0)
+        scaled = centred / np.where(spread > 0, spread, 1)
+        return (scaled @ np.linalg.svd(scaled, full_matrices=False)[2][0],)
+    largest = outputs.argmax(axis=1)
+    return outputs[np.arange(len(outputs)), largest], largest

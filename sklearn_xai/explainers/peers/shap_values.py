@@ -10,7 +10,7 @@ from sklearn_xai._compat import Interval, StrOptions
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed
 from sklearn_xai.background import group_matrix
-from sklearn_xai.base import Attributions, BaseExplainer
+from sklearn_xai.base import BACKGROUND_PARAMETERS, Attributions, BaseExplainer
 from sklearn_xai.explainers.peers._players import players
 from sklearn_xai.explainers.peers._shap_calls import (
     black_box_values,
@@ -63,8 +63,7 @@ class SHAPExplainer(BaseExplainer):
         Coalitions that are evaluated for each row, over all background rows each; for "sampling", rows that are
         evaluated; for "gradient", points. "auto": ten permutations there and back, and shap's own number for the
         others. "deep", "tree" and "linear" need none.
-    background_size : int, default=100
-        Number of background rows over which absent features are averaged.
+    %(background)s
     tol : float, default=1e-2
         Completeness gap that is allowed: at most ``tol * max(1, |f(x) - base value|)``. A ConvergenceWarning tells when
         a row is above it, as happens with "deep" on layers that shap does not know, and with few points of "gradient".
@@ -112,7 +111,7 @@ class SHAPExplainer(BaseExplainer):
         **BaseExplainer._parameter_constraints,
         "algorithm": [StrOptions({"auto", *BLACK_BOX, *NETWORK, *DIRECT})],
         "max_evals": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "background_size": [Interval(Integral, 1, None, closed="left")],
+        **BACKGROUND_PARAMETERS,
         "tol": [Interval(Real, 0, None, closed="neither")],
     }
 
@@ -123,6 +122,7 @@ class SHAPExplainer(BaseExplainer):
         algorithm="auto",
         max_evals="auto",
         background_size=100,
+        background_sampling="random",
         tol=1e-2,
         target="auto",
         output="auto",
@@ -143,6 +143,7 @@ class SHAPExplainer(BaseExplainer):
         self.algorithm = algorithm
         self.max_evals = max_evals
         self.background_size = background_size
+        self.background_sampling = background_sampling
         self.tol = tol
 
     # ------------------------------------------------------------------ fit: which algorithm, and whether it can
