@@ -7,8 +7,16 @@ from sklearn_xai import all_explainers
 CLASSES = [cls for _, cls in all_explainers(inputs="table")]
 
 FAST = {
+    "ForestExplainer": {"n_estimators": 3, "min_fidelity": None, "background_size": 5},
+    "LinearSurrogateExplainer": {"min_fidelity": None},
     "LocalSurrogateExplainer": {"n_samples": 64},
+    "MutualInformationExplainer": {"n_permutations": 3},
+    "OcclusionExplainer": {"background_size": 10},
+    "PermutationImportanceExplainer": {"n_repeats": 2},
+    "PartialDependenceExplainer": {"grid_resolution": 10, "background_size": 20},
+    "RuleSurrogateExplainer": {"max_rules": 3, "min_fidelity": None},
     "SHAPExplainer": {"algorithm": "permutation", "max_evals": 60, "background_size": 5},
+    "TreeSurrogateExplainer": {"max_depth": 3, "min_samples_leaf": 1, "min_fidelity": None},
 }
 
 
