@@ -7,6 +7,7 @@ import numpy as np
 from sklearn_xai.tables import is_frame
 
 _MAX_LEVELS = 100  # most frequent values of a column that are told apart
+_NUMBERS = ("boolean", "integer", "floating", "mixed-integer-float")  # what objects may be, beside None
 MISSING = "missing"
 
 
@@ -115,6 +116,8 @@ def _values(column):
 
     dtype = column.dtype
     if pd.api.types.is_numeric_dtype(dtype) or getattr(dtype, "kind", "O") in "mM":
+        return None
+    if getattr(dtype, "kind", "") == "O" and pd.api.types.infer_dtype(column, skipna=True) in _NUMBERS:
         return None
     counts = column.value_counts(dropna=True)
     counts = counts[counts > 0]
