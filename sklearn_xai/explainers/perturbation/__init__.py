@@ -2,4 +2,8 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from sklearn_xai.explainers.perturbation.occlusion import OcclusionExplainer
+from sklearn_xai.explainers.perturbation.partial_dependence import PartialDependenceExplainer
+from sklearn_xai.explainers.perturbation.permutation_importance import PermutationImportanceExplainer
+
+__all__ = ["OcclusionExplainer", "PartialDependenceExplainer", "PermutationImportanceExplainer"]
