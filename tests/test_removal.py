@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
+import pickle
 
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.compose import make_column_selector, make_column_transformer
@@ -327,3 +329,18 @@ def test_removal_changes_nothing_else():
     for fit in fits[1:]:
         np.testing.assert_array_equal(fit.background_, fits[0].background_)
         np.testing.assert_array_equal(fit.coalitions_, fits[0].coalitions_)
+
+
+@pytest.mark.parametrize("removal", REMOVALS)
+def test_a_stored_explainer_removes_alike(removal, frame):
+    forest = MODELS["forest"]()
+    columns = ["age", "city", "smoker", "job"]
+    frame["age"] = frame["age"].fillna(25)
+    forest.fit(frame[columns], frame["smoker"])
+    explainer = LocalSurrogateExplainer(forest, removal=removal, n_samples=30, random_state=0).fit(frame[columns])
+    stored = skops.io.dumps(explainer)
+    loaded = skops.io.loads(stored, trusted=skops.io.get_untrusted_types(data=stored))
+    twin = pickle.loads(pickle.dumps(explainer))
+    expected = explainer.transform(frame[columns])
+    np.testing.assert_array_equal(loaded.transform(frame[columns]), expected)
+    np.testing.assert_array_equal(twin.transform(frame[columns]), expected)
