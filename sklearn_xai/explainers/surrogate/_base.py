@@ -79,7 +79,9 @@ class GlobalSurrogate(BaseExplainer):
             self._owner[columns] = player
         fitted_to = self._fitted_to(X, outputs)
         self._fit_surrogate(X, encoded, fitted_to[:, self._fitted], outputs, train, rng)
-        self._measure(fitted_to[held_out], encoded[held_out])
+        r2 = self._measure(fitted_to[held_out], encoded[held_out])
+        names = self._output_names() if len(r2) > 1 else None
+        warn_of_fidelity(type(self).__name__, r2, self.min_fidelity, self._fidelity_advice, names)
 
     def _outputs_of(self, X):
         starts = range(0, len(X), _OUTPUT_ROWS)
@@ -92,8 +94,7 @@ class GlobalSurrogate(BaseExplainer):
         r2 = self._r2(truth[:, self._explained], found[:, shown])
         self.fidelity_ = r2 if len(r2) > 1 else float(r2[0])
         self.agreement_ = self._agreement(truth, found, encoded) if self._model.classifier else None
-        names = self._output_names() if len(r2) > 1 else None
-        warn_of_fidelity(type(self).__name__, r2, self.min_fidelity, self._fidelity_advice, names)
+        return r2
 
     def _attribute(self, X, choose):
         outputs, targets = self._model.explained(X, choose)

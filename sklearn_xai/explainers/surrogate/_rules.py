@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from sklearn.tree import DecisionTreeRegressor
 
 from sklearn_xai.encoding import MISSING
 from sklearn_xai.tables import is_frame
@@ -49,6 +50,12 @@ class RankedRows:
         """Return the rank of each value of a column, or None for numbers."""
         at = np.flatnonzero(self.columns == column)
         return self.ranks[at[0]] if len(at) else None
+
+
+def grow_tree(ranked, target, **kwargs):
+    """Return a regression tree that does not part rows whose target differs by rounding alone."""
+    kwargs["min_impurity_decrease"] = 1e-10 * float(np.var(target))
+    return DecisionTreeRegressor(**kwargs).fit(ranked, target)
 
 
 # ---------------------------------------------------------------------- conditions
@@ -107,6 +114,12 @@ class Conditions:
         """Return some of the rules."""
         return Conditions(self.low[rules], self.high[rules], self.missing[rules])
 
+    def without(self, column):
+        """Return the rules without what they ask of one column."""
+        low, high, missing = self.low.copy(), self.high.copy(), self.missing.copy()
+        low[:, column], high[:, column], missing[:, column] = -np.inf, np.inf, True
+        return Conditions(low, high, missing)
+
     def hold(self, ranked):
         """Return whether each rule holds of each row, bool ndarray of shape (n_rows, n_rules)."""
         held = np.ones((len(ranked), len(self.low)), dtype=bool)
@@ -119,7 +132,7 @@ class Conditions:
     @property
     def used(self):
         """Which columns each rule asks something of, bool ndarray of shape (n_rules, n_columns)."""
-        return np.isfinite(self.low) | np.isfinite(self.high) | ~self.missing
+        return (self.low > -np.inf) | (self.high < np.inf) | ~self.missing
 
 
 # ---------------------------------------------------------------------- words

@@ -5,19 +5,19 @@ from __future__ import annotations
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.tree import DecisionTreeRegressor
 
 from sklearn_xai._compat import Interval
 from sklearn_xai._rng import draw_seed
 from sklearn_xai.explainers.surrogate._rule_based import RuleBased, RuleBook
-from sklearn_xai.explainers.surrogate._rules import Conditions
+from sklearn_xai.explainers.surrogate._rules import Conditions, grow_tree
 
 
 def cover(ranked, target, *, max_rules, max_conditions, min_rows, seed):
     """Find rules one after the other, each for rows that no rule before it covers.
 
-    Each rule is a leaf of a small tree grown on the rows that are left: the one whose mean differs most from theirs, in
-    units of its standard error under a common spread, ``sqrt(n_leaf) * abs(mean_leaf - mean)``.
+    Each rule is a leaf of a small tree grown on the rows that are left: the one whose mean differs most from theirs in
+    units of its standard error, ``sqrt(n_leaf) * abs(mean_leaf - mean)``. What it asks is then taken back, a column at
+    a time, as long as this does not make it worse.
 
     Parameters
     ----------
@@ -34,17 +34,39 @@ def cover(ranked, target, *, max_rules, max_conditions, min_rows, seed):
     """
     left, found, value = np.arange(len(target)), [Conditions.of_all(0, ranked.shape[1])], []
     while len(value) < max_rules and len(left) >= 2 * min_rows:
-        grown = DecisionTreeRegressor(max_depth=max_conditions, min_samples_leaf=min_rows, random_state=seed)
-        tree = grown.fit(ranked[left], target[left]).tree_
+        x, y = ranked[left], target[left]
+        tree = grow_tree(x, y, max_depth=max_conditions, min_samples_leaf=min_rows, random_state=seed).tree_
         if tree.node_count == 1:
             break
-        mean = tree.value[:, 0, 0]
-        merit = np.where(tree.children_left < 0, np.sqrt(tree.n_node_samples) * np.abs(mean - mean[0]), -1.0)
-        best = int(merit.argmax())
-        found.append(Conditions.of_nodes(tree, ranked.shape[1]).take([best]))
-        value.append(mean[best])
-        left = left[tree.apply(ranked[left]) != best]
+        leaves = np.flatnonzero(tree.children_left < 0)
+        away = np.sqrt(tree.n_node_samples) * np.abs(tree.value[:, 0, 0] - tree.value[0, 0, 0])
+        best = leaves[[away[leaves].argmax()]]
+        rule = _shortened(Conditions.of_nodes(tree, ranked.shape[1]).take(best), x, y)
+        held = rule.hold(x)[:, 0]
+        found.append(rule)
+        value.append(y[held].mean())
+        left = left[~held]
     return Conditions.stack(found), np.array([*value, target[left].mean()])
+
+
+def _shortened(rule, x, y):
+    """Return a rule without what can be left out of it."""
+    columns, merit = np.flatnonzero(rule.used[0]), _merits(rule, x, y)[0]
+    while len(columns) > 1:
+        shorter = Conditions.stack([rule.without(column) for column in columns])
+        merits = _merits(shorter, x, y)
+        best = int(merits.argmax())
+        if merits[best] < merit * (1 - 1e-9):
+            break
+        rule, merit, columns = shorter.take([best]), merits[best], np.delete(columns, best)
+    return rule
+
+
+def _merits(rules, x, y):
+    """Return how far the mean of the rows of each rule is from that of all, in units of its standard error."""
+    held = rules.hold(x)
+    counts = held.sum(axis=0)
+    return np.abs((y - y.mean()) @ held) / np.sqrt(np.maximum(counts, 1))
 
 
 class RuleList(RuleBook):
@@ -76,8 +98,8 @@ class RuleSurrogateExplainer(RuleBased):
     r"""Which few rules, read from the top, imitate the model on all rows, and which decides for a row?
 
     "If A: a, else if B: b, ..., else: c". A rule is a leaf of a small tree, grown on the rows that no earlier rule
-    covers, and says the mean output of those that it covers. Attributions of a row are shared equally by the columns
-    that its rule asks,
+    covers, less the conditions it does not need, and says the mean output of the rows that it covers. Attributions of a
+    row are shared equally by the columns that its rule asks,
 
     .. math:: \phi_j(x) = \frac{v_{\text{rule}} - v_{\text{else}}}{\text{number of columns in the rule}}
 
@@ -130,11 +152,11 @@ class RuleSurrogateExplainer(RuleBased):
     >>> import numpy as np
     >>> from sklearn.ensemble import RandomForestRegressor
     >>> from sklearn_xai import RuleSurrogateExplainer
-    >>> X = np.random.RandomState(0).standard_normal((200, 3))
-    >>> model = RandomForestRegressor(20, random_state=0).fit(X, np.where(X[:, 0] > 0, 1.0, -2.0))
+    >>> X = np.random.RandomState(0).randint(10, size=(200, 3))
+    >>> model = RandomForestRegressor(20, random_state=0).fit(X, np.where(X[:, 0] > 4, 1.0, -2.0))
     >>> explainer = RuleSurrogateExplainer(model, max_rules=1, max_conditions=1, random_state=0).fit(X)
     >>> list(explainer.rules_["rule"])
-    ['x0 <= 0.013', 'otherwise']
+    ['x0 > 4.5', 'otherwise']
     """
 
     _ordered = True

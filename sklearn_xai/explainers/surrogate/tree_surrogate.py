@@ -5,12 +5,11 @@ from __future__ import annotations
 from numbers import Integral
 
 import numpy as np
-from sklearn.tree import DecisionTreeRegressor
 
 from sklearn_xai._compat import Interval
 from sklearn_xai._rng import draw_seed
 from sklearn_xai.explainers.surrogate._rule_based import RuleBased, RuleBook
-from sklearn_xai.explainers.surrogate._rules import Conditions, splits_by_depth
+from sklearn_xai.explainers.surrogate._rules import Conditions, grow_tree, splits_by_depth
 
 
 def path_attributions(tree, owner, n_players):
@@ -126,11 +125,11 @@ class TreeSurrogateExplainer(RuleBased):
     >>> import numpy as np
     >>> from sklearn.ensemble import RandomForestRegressor
     >>> from sklearn_xai import TreeSurrogateExplainer
-    >>> X = np.random.RandomState(0).standard_normal((200, 3))
-    >>> model = RandomForestRegressor(20, random_state=0).fit(X, np.where(X[:, 0] > 0, 1.0, -2.0))
+    >>> X = np.random.RandomState(0).randint(10, size=(200, 3))
+    >>> model = RandomForestRegressor(20, random_state=0).fit(X, np.where(X[:, 0] > 4, 1.0, -2.0))
     >>> explainer = TreeSurrogateExplainer(model, max_depth=1, random_state=0).fit(X)
     >>> list(explainer.rules_["rule"])
-    ['x0 > 0.013', 'x0 <= 0.013']
+    ['x0 <= 4.5', 'x0 > 4.5']
     """
 
     _fidelity_advice = (
@@ -174,13 +173,15 @@ class TreeSurrogateExplainer(RuleBased):
         self.min_fidelity = min_fidelity
 
     def _make_rules(self, ranked, target, rng):
-        tree = DecisionTreeRegressor(
+        tree = grow_tree(
+            ranked,
+            target,
             max_depth=self.max_depth,
             max_leaf_nodes=self.max_leaf_nodes,
             min_samples_leaf=self.min_samples_leaf,
             random_state=draw_seed(rng),
         )
-        return TreeRules(tree.fit(ranked, target), self._owner, self.n_players_)
+        return TreeRules(tree, self._owner, self.n_players_)
 
     @property
     def trees_(self):
