@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sklearn_xai.explainers.selection.forest import ForestExplainer
+from sklearn_xai.explainers.selection.mutual_information import MutualInformationExplainer
 from sklearn_xai.explainers.selection.rfe import RFEExplainer, attribution_importance
 
-__all__ = ["RFEExplainer", "attribution_importance"]
+__all__ = ["ForestExplainer", "MutualInformationExplainer", "RFEExplainer", "attribution_importance"]
