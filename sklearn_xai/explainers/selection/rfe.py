@@ -5,21 +5,18 @@ from __future__ import annotations
 from numbers import Integral
 
 import numpy as np
-import torch
-from sklearn.metrics import r2_score
-from sklearn.model_selection import train_test_split
+from sklearn.base import clone, is_classifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import check_cv, train_test_split
 
 from sklearn_xai._compat import Interval, RealNotInt
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed
-from sklearn_xai.background import sample_rows
-from sklearn_xai.base import Attributions, BaseExplainer
-from sklearn_xai.engines import Coalitions, gradient
-from sklearn_xai.models import ExplainedModel, Network, split_pipeline, train_clone
-from sklearn_xai.tables import assemble, take_rows
-
-_FILLERS = 16  # background rows over which an eliminated column is averaged when columns are ranked
-_DRAWS = 256  # points at which ``attribution_importance`` takes gradients
+from sklearn_xai.base import BACKGROUND_PARAMETERS, REMOVAL_PARAMETERS, Attributions, BaseExplainer
+from sklearn_xai.base.targets import chooser, resolve_target
+from sklearn_xai.explainers.selection._elimination import AsItStands, TrainedAgain, removing, see
+from sklearn_xai.models import is_module, split_pipeline, train_clone
+from sklearn_xai.tables import take_rows
 
 
 class RFEExplainer(BaseExplainer):
@@ -31,8 +28,8 @@ class RFEExplainer(BaseExplainer):
 
     .. math:: \phi_t(x) = v(x, S_{t-1}) - v(x, S_t)
 
-    with v(x, S) the output when only the columns S are kept and the others are taken from background rows. The sum
-    telescopes to :math:`f(x) - \mathrm{E} f(background)`: completeness holds to rounding.
+    with v(x, S) the output when only the columns S are kept and the others are removed. The sum telescopes to
+    :math:`f(x) - \mathrm{E} f(background)`: completeness holds to rounding.
 
     Parameters
     ----------
@@ -40,12 +37,24 @@ class RFEExplainer(BaseExplainer):
     step : int or float, default=1
         Number of columns eliminated at a time; below 1.0, a share of all columns.
     n_features_to_select : int or float, default=None
-        Number (or share) of columns that are selected. None selects half.
+        Number (or share) of columns that are selected. None selects half, or what ``cv`` chooses.
     refit : bool, default=False
-        Whether the estimator is trained again after each elimination (needs y). The eliminated columns are then
-        shuffled in the training rows, so that nothing can be learned from them and every preprocessing still fits.
-    background_size : int, default=100
-        Number of background rows on which columns are ranked, and over which ``transform`` averages what is removed.
+        Whether the estimator is trained again after each elimination (needs y). In the training rows, the eliminated
+        columns are then held at their median or most frequent value, so that nothing can be learned from them and every
+        preprocessing still fits.
+    importance : explainer, default=None
+        An instance of any other explainer, whose ``feature_importances_`` rank the columns at each step. A clone of it
+        explains the model of that step; its ``estimator``, ``target``, ``output`` and ``feature_groups`` are replaced
+        by those of this one. It sees rows in which the eliminated columns are removed: taken from a background row
+        drawn for each, or held as described under ``refit``. None ranks by the mean absolute change of the output.
+    cv : int, splitter or iterable, default=None
+        Chooses the number of columns by cross-validation (needs y): in each fold the estimator is trained and the
+        columns are eliminated on the training rows, and what is left is scored on the test rows, by accuracy or R2. The
+        least number with the best mean score is selected. With ``refit=True`` the estimator is trained after each
+        elimination, as scikit-learn's ``RFECV`` does; without, once in each fold.
+    %(background)s
+        On as many rows, drawn at random, the columns are ranked.
+    %(removal)s
     %(shared)s
 
     Attributes
@@ -55,22 +64,36 @@ class RFEExplainer(BaseExplainer):
         go in one step share a rank.
     support_ : bool ndarray of shape (n_players,)
         Which columns are selected.
+    n_features_ : int
+        How many.
     elimination_order_ : ndarray of shape (n_players,) of int
         The players from the first eliminated to the last.
     elimination_path_ : dict of list
         ``n_features`` that remain after each step, the names ``eliminated`` in it, the ``score``: accuracy or R2 of
-        what remains on rows with y (held out from training with ``refit=True``), without y the R2 with which the
-        outputs of the full model are reproduced. The first entry is the model with all columns.
+        what remains on rows with y (held out from training with ``refit=True``; the mean over the folds with ``cv``),
+        without y the R2 with which the outputs of the full model are reproduced. The first entry is the model with all
+        columns. The last one, without any, scores with ``refit=True`` the most frequent class or the mean.
+    cv_results_ : dict of ndarray of shape (n_numbers,)
+        With ``cv``, as in ``RFECV``: ``n_features`` in increasing order, their ``mean_test_score``,
+        ``std_test_score`` and ``split0_test_score`` and so on.
     %(attributes)s
 
     Raises
     ------
     ValueError
-        With ``refit=True`` and no y, or an estimator that is never trained.
+        With ``refit=True`` or ``cv`` and no y, or an estimator that is never trained; with both ``cv`` and
+        ``n_features_to_select``.
 
     See Also
     --------
     attribution_importance : An ``importance_getter`` for scikit-learn's own ``RFE`` and ``RFECV`` around a net.
+
+    Notes
+    -----
+    For a linear model with an intercept, a tree, or distances of standardised columns, a column that is held at one
+    value is as good as dropped: scores, ranks and the chosen number are those of ``RFECV``, as far as the importances
+    are. They differ where the number of columns itself enters the training, as in a forest that draws some columns for
+    each split or an SVC with ``gamma="scale"``.
 
     References
     ----------
@@ -100,7 +123,10 @@ class RFEExplainer(BaseExplainer):
             None,
         ],
         "refit": ["boolean"],
-        "background_size": [Interval(Integral, 1, None, closed="left")],
+        "importance": [BaseExplainer, None],
+        "cv": ["cv_object"],
+        **BACKGROUND_PARAMETERS,
+        **REMOVAL_PARAMETERS,
     }
 
     def __init__(
@@ -110,7 +136,11 @@ class RFEExplainer(BaseExplainer):
         step=1,
         n_features_to_select=None,
         refit=False,
+        importance=None,
+        cv=None,
         background_size=100,
+        background_sampling="random",
+        removal="marginal",
         target="auto",
         output="auto",
         feature_groups=None,
@@ -130,83 +160,149 @@ class RFEExplainer(BaseExplainer):
         self.step = step
         self.n_features_to_select = n_features_to_select
         self.refit = refit
+        self.importance = importance
+        self.cv = cv
         self.background_size = background_size
+        self.background_sampling = background_sampling
+        self.removal = removal
 
     # ------------------------------------------------------------------ elimination
     def _prepare(self, X, y, rng):
-        n_players = self.n_players_
-        per_step = self._per_step()
-        refits = self._training_rows(X, y, rng) if self.refit else None
-        rows = np.sort(rng.choice(len(X), min(len(X), self.background_size), replace=False))
-        table = take_rows(X, rows)
-        truth = None if y is None else np.asarray(y)[rows]
-        self._walk = Coalitions(self._model, self._members, self.background_, self.batch_size)
-        fillers = sample_rows(self.background_, _FILLERS, rng)
-        model, walk = self._model, Coalitions(self._model, self._members, fillers, self.batch_size)
-        kept = np.ones(n_players, dtype=bool)
-        score = self._score(walk, table, truth, kept) if refits is None else refits.score(kept, rng)[1]
-        order, path = [], {"n_features": [n_players], "eliminated": [[]], "score": [score]}
-        steps = range(0, n_players, per_step)
-        for _ in track(steps, "eliminating columns", verbose=self.verbose):
-            worst = self._least_important(model, walk, table, kept)[:per_step]
-            kept = kept.copy()
-            kept[worst] = False
-            order += worst.tolist()
-            if refits is None:
-                score = self._score(walk, table, truth, kept)
-            else:
-                model, score = refits.score(kept, rng)
-                walk = Coalitions(model, self._members, fillers, self.batch_size)
-            path["n_features"].append(int(kept.sum()))
-            path["eliminated"].append([str(name) for name in self.player_names_[worst]])
-            path["score"].append(score)
-        self.elimination_order_, self.elimination_path_ = np.array(order), path
-        self._rank()
+        wanted = self._wanted()
+        if self.refit or self.cv is not None:
+            self._check_trainable(y)
+        self._walk = removing(self, self._model, self.background_)
+        scores = None if self.cv is None else self._cross_validate(X, y, rng)
+        gone, score = self._eliminate(self._world(X, y, rng), rng, self.verbose)
+        self.elimination_order_ = np.array([player for players in gone for player in players])
+        self.elimination_path_ = {
+            "n_features": (self.n_players_ - np.cumsum([len(players) for players in gone])).tolist(),
+            "eliminated": [[str(name) for name in self.player_names_[players]] for players in gone],
+            "score": score if scores is None else scores.mean(axis=0).tolist(),
+        }
+        self._rank(self._best_number(scores) if wanted is None else wanted)
+
+    def _wanted(self):
+        """Return the number of columns to select, None where ``cv`` chooses it."""
+        n, wanted, name = self.n_players_, self.n_features_to_select, type(self).__name__
+        if self.cv is not None:
+            if wanted is not None:
+                raise ValueError(
+                    f"The 'n_features_to_select' parameter of {name} is {wanted}, but with the 'cv' parameter the "
+                    "number is chosen. Leave one of them None."
+                )
+            return None
+        wanted = 0.5 if wanted is None else wanted
+        wanted = max(1, int(wanted * n)) if wanted < 1 else wanted
+        if wanted > n:
+            raise ValueError(f"The 'n_features_to_select' parameter of {name} is {wanted}, but there are {n} columns.")
+        return wanted
+
+    def _check_trainable(self, y):
+        if y is None or self.estimator_ is self.estimator:
+            asked = "'refit' parameter of {} is True" if self.refit else "'cv' parameter of {} is not None"
+            raise ValueError(
+                f"The {asked.format(type(self).__name__)}, but there is nothing to train: call fit(X, y), with an "
+                "estimator that is not frozen and not a plain torch module, or leave the parameter as it is by default."
+            )
 
     def _per_step(self):
         return self.step if self.step >= 1 else max(1, int(self.step * self.n_players_))
 
-    def _training_rows(self, X, y, rng):
-        if y is None or self.estimator_ is self.estimator:
-            raise ValueError(
-                f"The 'refit' parameter of {type(self).__name__} is True, but there is nothing to train: call "
-                "fit(X, y), with an estimator that is not frozen and not a plain torch module, or use refit=False."
-            )
-        return _Refits(self, X, y, rng)
+    def _world(self, X, y, rng):
+        """Return what all rows given to ``fit`` say of the columns."""
+        ranked = _draw((X, y), self.background_size, rng)
+        if not self.refit:
+            return AsItStands(self, self.estimator_, self._model, ranked, self.background_, rng)
+        if self.cv is not None:  # scored in the folds
+            return TrainedAgain(self, (X, y), ranked, self.background_, rng)
+        rows = np.arange(len(X))
+        train, test = train_test_split(rows, test_size=0.2, random_state=draw_seed(rng)) if len(X) > 4 else (rows, rows)
+        training = take_rows(X, train), take_rows(y, train)
+        return TrainedAgain(self, training, ranked, self.background_, rng, _pair(X, y, test))
 
-    def _least_important(self, model, walk, table, kept):
-        """Return the kept players, those first whose removal changes the outputs least."""
+    def _fold(self, X, y, train, test, rng):
+        """Return what the training rows of a fold say of the columns, scored on its test rows."""
+        training = take_rows(X, train), take_rows(y, train)
+        ranked = _draw(training, self.background_size, rng)
+        if self.refit:
+            return TrainedAgain(self, training, ranked, ranked[0], rng, _pair(X, y, test))
+        trained = train_clone(self.estimator, *training, random_state=draw_seed(rng))
+        model = see(self, trained, training[0], rng)
+        return AsItStands(self, trained, model, ranked, ranked[0], rng, _pair(X, y, test))
+
+    def _eliminate(self, world, rng, verbose):
+        """Return the players that go at each step, none before the first, and the score of what is left."""
+        kept = np.ones(self.n_players_, dtype=bool)
+        stage = world.without(kept, rng)
+        gone, score = [np.empty(0, dtype=int)], [stage.score]
+        for _ in track(range(0, self.n_players_, self._per_step()), "eliminating columns", verbose=verbose):
+            worst = self._least_important(stage, kept, rng)[: self._per_step()]
+            kept = kept.copy()
+            kept[worst] = False
+            stage = world.without(kept, rng)
+            gone.append(worst)
+            score.append(stage.score)
+        return gone, score
+
+    def _least_important(self, stage, kept, rng):
+        """Return the kept players, those that matter least first."""
         left = np.flatnonzero(kept)
-        tried = np.repeat(kept[None], len(left) + 1, axis=0)
-        tried[np.arange(len(left)), left] = False
-        targets = None if self._target_index == "all" else model.explained(table, self._choose)[1]
-        values = walk.averaged(table, tried, targets)
-        change = np.abs(values[:, :-1] - values[:, -1:])
-        change = change.mean(axis=(0, *range(2, change.ndim)))
+        change = self._change(stage, kept, left) if self.importance is None else self._importance(stage, rng)[left]
         return left[np.argsort(change, kind="stable")]
 
-    def _score(self, walk, table, truth, kept):
-        model = walk.model
-        outputs = walk.averaged(table, kept[None])[:, 0]
-        if truth is None or (model.classes is None and truth.ndim == 1 and model.n_outputs > 1):
-            return _r2(model.outputs(table), outputs)
-        return _accuracy_or_r2(model, outputs, truth)
+    def _change(self, stage, kept, left):
+        """Return how much the outputs change when each player is removed that is left."""
+        tried = np.repeat(kept[None], len(left) + 1, axis=0)
+        tried[np.arange(len(left)), left] = False
+        index = resolve_target(stage.model, self.target, type(self).__name__)
+        targets = None if index == "all" else stage.model.explained(stage.rows, chooser(index))[1]
+        values = stage.walk.averaged(stage.rows, tried, targets)
+        change = np.abs(values[:, :-1] - values[:, -1:])
+        return change.mean(axis=(0, *range(2, change.ndim)))
 
-    def _rank(self):
+    def _importance(self, stage, rng):
+        """Return the importance of all players that an explainer of the model at this stage finds."""
+        given = self.importance.get_params(deep=False)
+        seed = draw_seed(rng) if given["random_state"] is None else given["random_state"]
+        groups = {name: columns.tolist() for name, columns in zip(self.player_names_, self._members, strict=True)}
+        explainer = clone(self.importance).set_params(
+            estimator=_never_trained(stage.estimator),
+            target=self.target,
+            output=self.output,
+            feature_groups=groups if self._grouped else None,
+            random_state=seed,
+        )
+        explainer.fit(stage.rows, stage.truth)
+        return np.asarray(explainer.feature_importances_)
+
+    # ------------------------------------------------------------------ choice of the number
+    def _cross_validate(self, X, y, rng):
+        """Return the scores of each fold, (n_folds, n_steps + 1), from all columns to none."""
+        splits = list(check_cv(self.cv, y, classifier=is_classifier(self.estimator)).split(X, y))
+        folds = track(splits, "folds", verbose=self.verbose)
+        return np.array([self._eliminate(self._fold(X, y, *fold, rng), rng, 0)[1] for fold in folds])
+
+    def _best_number(self, scores):
+        """Keep ``cv_results_``, and return the number of columns with the best mean score, the least of several."""
+        numbers = np.array(self.elimination_path_["n_features"])
+        some = np.flatnonzero(numbers > 0)[::-1]
+        scores = scores[:, some]
+        self.cv_results_ = {
+            "n_features": numbers[some],
+            "mean_test_score": scores.mean(axis=0),
+            "std_test_score": scores.std(axis=0),
+            **{f"split{k}_test_score": fold for k, fold in enumerate(scores)},
+        }
+        return int(numbers[some][scores.sum(axis=0).argmax()])
+
+    def _rank(self, wanted):
         n = self.n_players_
-        wanted = self.n_features_to_select
-        if wanted is None:
-            wanted = max(1, n // 2)
-        elif wanted < 1:
-            wanted = max(1, int(wanted * n))
-        if wanted > n:
-            raise ValueError(
-                f"The 'n_features_to_select' parameter of {type(self).__name__} is {wanted}, but there are {n} columns."
-            )
         self.ranking_ = np.ones(n, dtype=int)
         steps = np.arange(n - wanted) // self._per_step()
         self.ranking_[self.elimination_order_[: n - wanted]] += steps.max(initial=0) + 1 - steps
         self.support_ = self.ranking_ == 1
+        self.n_features_ = wanted
 
     # ------------------------------------------------------------------ attribution
     def _cells_per_row(self):
@@ -223,91 +319,16 @@ class RFEExplainer(BaseExplainer):
         return Attributions(found.reshape(len(X), *self._value_shape), values[:, -1], outputs, {})
 
 
-class _Refits:
-    """Trains the estimator again with the eliminated columns shuffled, and scores it on rows held out."""
-
-    def __init__(self, explainer, X, y, rng):
-        self.explainer = explainer
-        rows = np.arange(len(X))
-        train, test = train_test_split(rows, test_size=0.2, random_state=draw_seed(rng)) if len(X) > 4 else (rows, rows)
-        self.train, self.truth_train = take_rows(X, train), take_rows(y, train)
-        self.test, self.truth = take_rows(X, test), np.asarray(y)[test]
-        self.seed = draw_seed(rng)
-
-    def score(self, kept, rng):
-        """Return the model trained with some players only, and its score."""
-        explainer = self.explainer
-        names = explainer._column_names()
-        shuffled = self._shuffle(self.train, kept, rng)
-        trained = train_clone(explainer.estimator, shuffled, self.truth_train, random_state=self.seed)
-        model = ExplainedModel(
-            trained, sample_rows(shuffled, 500, rng), names, output=explainer.output, caller=type(explainer).__name__
-        )
-        return model, _accuracy_or_r2(model, model.outputs(self._shuffle(self.test, kept, rng)), self.truth)
-
-    def _shuffle(self, X, kept, rng):
-        sources = np.repeat(np.arange(len(X))[:, None], X.shape[1], axis=1)
-        for player in np.flatnonzero(~kept):
-            sources[:, self.explainer._members[player]] = rng.permutation(len(X))[:, None]
-        return assemble(X, sources)
+def _pair(X, y, rows):
+    """Return some rows, and what is true of them (or None)."""
+    return take_rows(X, rows), None if y is None else np.asarray(y)[rows]
 
 
-def _accuracy_or_r2(model, outputs, truth):
-    if model.classes is None:
-        return _r2(truth, outputs if np.ndim(truth) > 1 else outputs[:, 0])
-    return float(np.mean(truth == model.classes[outputs.argmax(axis=1)]))
+def _draw(pair, size, rng):
+    X, y = pair
+    return _pair(X, y, np.sort(rng.choice(len(X), min(len(X), size), replace=False)))
 
 
-def _r2(truth, found):
-    """Return R2; where the truth is a single row, or does not vary but by rounding: 1 when it is found, else 0."""
-    varies = np.ptp(truth, axis=0).max() > 1e-6 * np.abs(truth).max()
-    return float(r2_score(truth, found)) if varies else float(np.allclose(truth, found))
-
-
-def attribution_importance(estimator):
-    """Return how sensitive a fitted network is to each of its inputs: an ``importance_getter`` for scikit-learn.
-
-    ``RFE(net, importance_getter=attribution_importance)`` and ``RFECV`` call it with the fitted net alone, so that the
-    gradients are taken at standard normal rows: standardise the inputs, as a net wants them anyway.
-
-    Parameters
-    ----------
-    estimator : fitted skorch net, torch.nn.Module, or Pipeline of a scaler and one
-
-    Returns
-    -------
-    importances : ndarray of shape (n_inputs,)
-        Mean absolute gradient of the outputs, of each less the mean of all where there are several.
-
-    Raises
-    ------
-    ValueError
-        When the number of inputs cannot be read off the module.
-
-    Examples
-    --------
-    >>> from torch import nn
-    >>> from sklearn_xai import attribution_importance
-    >>> linear = nn.Linear(3, 1)
-    >>> attribution_importance(linear).shape
-    (3,)
-    """
-    final = split_pipeline(estimator)[1]
-    module = getattr(final, "module_", final)
-    sizes = (getattr(part, "in_features", None) or getattr(part, "num_features", None) for part in module.modules())
-    n_inputs = next((size for size in sizes if size), None)
-    if n_inputs is None:
-        raise ValueError(
-            "attribution_importance reads the number of inputs off the first Linear or BatchNorm layer, and the "
-            f"module {type(module).__name__} has none. Use RFEExplainer instead of RFE."
-        )
-    rows = np.random.RandomState(0).standard_normal((_DRAWS, n_inputs))
-    network = Network(final, rows[:2], caller="attribution_importance")
-    total = 0.0
-    with network.frozen():
-        z = network.tensor(rows)
-        slopes = torch.stack([gradient(network, z, k)[0] for k in range(network.n_outputs)])
-        if len(slopes) > 1:
-            slopes = slopes - slopes.mean(dim=0)
-        total = slopes.abs().mean(dim=(0, 1))
-    return total.cpu().numpy().astype(np.float64)
+def _never_trained(estimator):
+    """Return a fitted estimator such that ``fit(X, y)`` of an explainer leaves it as it is."""
+    return estimator if is_module(split_pipeline(estimator)[1]) else FrozenEstimator(estimator)
