@@ -173,9 +173,9 @@ class Vocabulary:
             return self._set_words(j, name, low, high, missing)
         if low == -np.inf and high == np.inf:
             return f"{name} is not missing" if self.some_missing[j] and not missing else ""
-        low, high = (self._number(j, low), self._number(j, high))
-        if low is None and high is None:
+        if low >= high:  # no number is left
             return f"{name} is missing"
+        low, high = self._number(j, low), self._number(j, high)
         if low is not None and high is not None:
             text = f"{low} < {name} <= {high}"
         else:

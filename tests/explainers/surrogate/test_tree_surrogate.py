@@ -256,6 +256,7 @@ def test_conditions_on_one_column_are_merged():
         (0, 20.25, np.inf, False, "n > 20.2"),
         (0, -np.inf, np.inf, False, "n is not missing"),
         (0, np.inf, np.inf, True, "n is missing"),
+        (0, np.inf, 33.5, True, "n is missing"),
         (0, -np.inf, np.inf, True, ""),
         (1, 12345.5, np.inf, True, "big > 12345.5"),
         (1, 1e-7, np.inf, True, "big > 1e-07"),
