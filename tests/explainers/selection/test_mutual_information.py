@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import digamma
 from scipy.stats import entropy
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor, RandomForestClassifier
@@ -19,7 +20,13 @@ from sklearn.svm import SVC
 
 from sklearn_xai import MutualInformationExplainer
 from sklearn_xai.datasets import load_adult
-from sklearn_xai.explainers.selection._information import Player, separate, table_information
+from sklearn_xai.explainers.selection._information import (
+    Player,
+    labels_information,
+    numbers_information,
+    separate,
+    table_information,
+)
 from sklearn_xai.explainers.selection.mutual_information import observed_information, shuffled_information
 from tests.nets import classifier, table
 
@@ -122,6 +129,41 @@ def test_numbers_within_the_values_of_a_discrete_column():
     assert_allclose(found.mutual_information_[1], -0.5 * np.log(1 - 0.81), atol=0.06)
     alone = explain(max_samples=None).fit(rows).mutual_information_[1:]
     assert alone[0] < 0.02 and alone[1] < 0.6
+
+
+# ---------------------------------------------------------------------- several columns, by a loop
+def distances(x):
+    """Return the largest difference in any column between all pairs of rows."""
+    return np.abs(x[:, None] - x[None]).max(axis=2)
+
+
+def kraskov_loop(x, y, k):
+    of_x, of_y = distances(x), distances(y[:, None])
+    total = 0.0
+    for i in range(len(x)):
+        radius = np.sort(np.maximum(of_x[i], of_y[i]))[k]
+        total += digamma((of_x[i] < radius).sum()) + digamma((of_y[i] < radius).sum())
+    return digamma(len(x)) + digamma(k) - total / len(x)
+
+
+def ross_loop(x, labels, k):
+    of_x, total = distances(x), 0.0
+    for i, label in enumerate(labels):
+        own = np.sort(of_x[i][labels == label])
+        nearest = min(k, len(own) - 1)
+        total += digamma(nearest) - digamma(len(own)) - digamma((of_x[i] < own[nearest]).sum())
+    return digamma(len(x)) + total / len(x)
+
+
+@pytest.mark.parametrize("n_columns", [1, 2, 3])
+@pytest.mark.parametrize("k", [1, 4])
+def test_estimates_by_a_loop(n_columns, k):
+    rng = np.random.RandomState(n_columns)
+    x = rng.randn(120, n_columns)
+    y = x.sum(axis=1) + rng.randn(120)
+    labels = np.digitize(y, [-1, 0, 2.5])
+    assert_allclose(numbers_information(x, y, k), kraskov_loop(x, y, k), atol=1e-10)
+    assert_allclose(labels_information(x, labels, k), ross_loop(x, labels, k), atol=1e-10)
 
 
 # ---------------------------------------------------------------------- the null
