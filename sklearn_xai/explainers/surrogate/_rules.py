@@ -195,7 +195,8 @@ class Vocabulary:
         above = values[at] if at < len(values) else np.inf
         if self.kinds[j] == "date":
             return _date(threshold, below)
-        rounded = (float(f"{threshold:.{digits}g}") for digits in range(3, 18))
+        middle = (below + above) / 2 if np.isfinite(below + above) else threshold
+        rounded = (float(f"{at:.{digits}g}") for digits in range(3, 18) for at in (threshold, middle))
         return _plain(next((value for value in rounded if below <= value < above), float(threshold)))
 
     def _set_words(self, j, name, low, high, missing):

@@ -254,6 +254,7 @@ def test_conditions_on_one_column_are_merged():
     [
         (0, -np.inf, 33.5, True, "(n <= 33.5 or missing)"),
         (0, 20.25, np.inf, False, "n > 20.2"),
+        (0, float(np.float32(5.9)), np.inf, False, "n > 6"),
         (0, -np.inf, np.inf, False, "n is not missing"),
         (0, np.inf, np.inf, True, "n is missing"),
         (0, np.inf, 33.5, True, "n is missing"),
@@ -270,15 +271,15 @@ def test_conditions_on_one_column_are_merged():
 def test_words(column, low, high, missing, words):
     X = pd.DataFrame(
         {
-            "n": [20.0, 20.5, 33.0, 34.0, np.nan],
-            "big": [0.0, 12345.0, 12346.0, 0.0, 0.0],
-            "b": [True, False, True, False, True],
-            "c": ["x", "y", "z", None, "x"],
+            "n": [20.0, 20.5, 33.0, 34.0, np.nan, 5.9, 6.1],
+            "big": [0.0, 12345.0, 12346.0, 0.0, 0.0, 0.0, 0.0],
+            "b": [True, False, True, False, True, True, True],
+            "c": ["x", "y", "z", None, "x", "x", "x"],
         }
     )
     encoder = TableEncoder(one_hot=False).fit(X)
     encoded = encoder.transform(X)
-    ranked_rows = RankedRows(encoder, encoded, np.array([0.0, 1.0, 2.0, 1.0, 0.0]))
+    ranked_rows = RankedRows(encoder, encoded, np.array([0.0, 1.0, 2.0, 1.0, 0.0, 0.0, 0.0]))
     vocabulary = Vocabulary(X, list(X), encoder, ranked_rows, ranked_rows.transform(encoded))
     assert vocabulary.words(column, low, high, missing) == words
 
