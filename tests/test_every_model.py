@@ -56,13 +56,11 @@ SCALED = ((NUMBERS - NUMBERS.mean()) / NUMBERS.std())[["age", "income", "visits"
 
 def by_kind(numbers, rest):
     """Return a ColumnTransformer for the table of people."""
-    fill = make_pipeline(
-        SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-    )
+    one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)  # what is missing is a category
     return ColumnTransformer(
         [
             ("numbers", numbers, ["age", "income", "visits"]),
-            ("strings", fill, ["job", "town"]),
+            ("strings", one_hot, ["job", "town"]),
             ("rest", rest, ["member"]),
         ]
     )
