@@ -151,10 +151,7 @@ class TrainedAgain:
 def see(explainer, trained, X, rng):
     """Return a trained estimator as ExplainedModel, as the explainer sees its own."""
     names, caller = explainer._column_names(), type(explainer).__name__
-    model = ExplainedModel(trained, sample_rows(X, _PROBES, rng), names, output=explainer.output, caller=caller)
-    if model.columns is not None:
-        model.columns.learn(X)
-    return model
+    return ExplainedModel(trained, sample_rows(X, _PROBES, rng), names, output=explainer.output, caller=caller)
 
 
 def _columns(explainer, players):
