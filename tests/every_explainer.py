@@ -16,6 +16,7 @@ FAST = {
     "PartialDependenceExplainer": {"grid_resolution": 10, "background_size": 20},
     "RuleSurrogateExplainer": {"max_rules": 3, "min_fidelity": None},
     "SHAPExplainer": {"algorithm": "permutation", "max_evals": 60, "background_size": 5},
+    "ShapleyExplainer": {"background_size": 10},
     "TreeSurrogateExplainer": {"max_depth": 3, "min_samples_leaf": 1, "min_fidelity": None},
 }
 

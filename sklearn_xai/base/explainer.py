@@ -33,7 +33,7 @@ Attributions.__doc__ = """What a method says of some rows.
 values : ndarray (n_rows, n_players), or of the shape of the rows where they are not a table.
 base_values : ndarray (n_rows,); what the values add up from.
 outputs : ndarray (n_rows,); the explained output.
-extras : dict of str to ndarray (n_rows,); more facts of each row, shown by ``explain``.
+extras : dict of str to ndarray (n_rows, ...); more facts of each row, shown by ``explain``.
 """
 
 PROBE_ROWS = 2_000  # background rows from which the preprocessing is probed
@@ -267,7 +267,7 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
             found = self._attribute(take_rows(X, rows), chooser(index))
             values[rows], base[rows], outputs[rows] = found.values, found.base_values, found.outputs
             for name, extra in found.extras.items():
-                extras.setdefault(name, np.empty(n, dtype=extra.dtype))[rows] = extra
+                extras.setdefault(name, np.empty((n, *extra.shape[1:]), dtype=extra.dtype))[rows] = extra
         gap = np.abs(outputs.astype(np.float64) - base - values.reshape(n, -1).sum(axis=1, dtype=np.float64))
         self._warn_of_gap(gap, outputs, base)
         return Attributions(values, base, outputs, extras), gap
@@ -298,7 +298,7 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
         ndarray of shape (n_rows,)
         """
         difference = np.abs(np.asarray(outputs, dtype=np.float64) - base_values)
-        return getattr(self, "tol", 1e-2) * np.maximum(1.0, difference)
+        return (getattr(self, "tol", None) or 1e-2) * np.maximum(1.0, difference)
 
     def explain(self, X):
         """Return the attributions of rows with all that belongs to them, as a ``shap.Explanation``.

@@ -5,9 +5,11 @@ from __future__ import annotations
 from sklearn_xai.engines.agreement import draw_subsets, subset_faithfulness
 from sklearn_xai.engines.coalitions import Coalitions
 from sklearn_xai.engines.gradients import Path, gradient, path_gradient, path_gradient_after_head, pick
+from sklearn_xai.engines.pair_games import PairGames
 
 __all__ = [
     "Coalitions",
+    "PairGames",
     "Path",
     "draw_subsets",
     "gradient",

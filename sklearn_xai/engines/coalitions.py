@@ -14,7 +14,7 @@ from sklearn_xai.background import Neighbours, typical_row
 from sklearn_xai.engines.gradients import chunk_rows
 from sklearn_xai.tables import assemble, stack_rows, take_rows
 
-_TABLE_ROWS = 20_000  # rows of a raw table that are given to a black box at once
+TABLE_ROWS = 20_000  # rows of a raw table that are given to a black box at once
 _FILLERS = 2**20  # fillers that differ from row to row, held at once
 _FEW_PLAYERS = 64  # what each player adds to a row's pre-activations is kept for all of them
 
@@ -43,7 +43,7 @@ class Coalitions:
         self.batch_size = batch_size
         self.removal = removal
         self.neighbours = Neighbours(background, members) if removal == "conditional" else None
-        self._inputs = model.inputs(self.background) if model.column_wise else None
+        self.inputs = model.inputs(self.background) if model.column_wise else None
 
     def owners(self, feeds):
         """Return the player of each model input, -1 for an input of none."""
@@ -150,14 +150,14 @@ class Coalitions:
             return stack_rows(X, self.background), self.owners(np.arange(X.shape[1])), self.model.outputs
         inputs = self.model.inputs(X)
         owner = self.owners(self.model.columns.feeds_of(X, inputs))
-        return stack_rows(inputs, self._inputs), owner, self.model.outputs_of_inputs
+        return stack_rows(inputs, self.inputs), owner, self.model.outputs_of_inputs
 
     def _table_values(self, X, kept, filler, targets):
         n, (m, _) = len(X), kept.shape
         width = self.model.n_outputs if targets is None else 1
         result = np.empty((n, m, width), dtype=self.model.dtype)
         pool, owner, outputs = self.pool(X)
-        most = self.batch_size or _TABLE_ROWS
+        most = self.batch_size or TABLE_ROWS
         mask = kept[:, owner] | (owner < 0)
         fillers = np.broadcast_to(filler, (n, m))
         for row in range(0, n, max(1, most // m)):
@@ -167,7 +167,7 @@ class Coalitions:
                 sources = np.where(mask[part], rows[:, None, None], n + fillers[rows, part][:, :, None])
                 out = outputs(assemble(pool, sources.reshape(-1, len(owner))))
                 out = out.reshape(len(rows), -1, self.model.n_outputs)
-                result[rows, part] = out if targets is None else _choose(out, targets[rows])
+                result[rows, part] = out if targets is None else choose_outputs(out, targets[rows])
         return result if targets is None else result[:, :, 0]
 
     # ------------------------------------------------------------------ networks: after the affine head
@@ -175,9 +175,9 @@ class Coalitions:
         network, columns = self.model.network, self.model.columns
         inputs = self.model.inputs(X)
         owner = self.owners(columns.feeds_of(X, inputs))
-        z, fill = network.tensor(inputs), network.tensor(self._inputs)
+        z, fill = network.tensor(inputs), network.tensor(self.inputs)
         shared = np.ndim(filler) == 1
-        split, owner = self.model.find_head(self._inputs), torch.as_tensor(owner, device=z.device)
+        split, owner = self.model.find_head(self.inputs), torch.as_tensor(owner, device=z.device)
         blend = _blend(split, z, fill, owner, kept.shape[1], shared)
         mask = torch.as_tensor(kept, device=z.device)
         chosen = torch.as_tensor(filler, device=z.device)
@@ -198,14 +198,20 @@ class Coalitions:
         return result if targets is None else result[:, :, 0]
 
 
-def _choose(outputs, targets):
+def choose_outputs(outputs, targets):
+    """Return the explained output of each row, (n_rows, n, n_outputs) -> (n_rows, n, 1)."""
     return np.take_along_axis(outputs, np.asarray(targets)[:, None, None], axis=2)
 
 
+def blends_after_head(split, z, n_players):
+    """Whether rows are better put together after the head: players are few beside the inputs."""
+    return split.found and z.ndim == 2 and n_players <= max(_FEW_PLAYERS, z.shape[1] // 2)
+
+
 def _blend(split, z, fill, owner, n_players, shared):
-    """Put rows together after the head where players are few beside its inputs and fillers are shared by all rows."""
-    worth_it = shared and split.found and z.ndim == 2 and n_players <= max(_FEW_PLAYERS, z.shape[1] // 2)
-    return (_HeadBlend if worth_it else _InputBlend)(split, z, fill, owner, n_players)
+    """Put rows together after the head where fillers are shared by all rows and it is worth it."""
+    after = shared and blends_after_head(split, z, n_players)
+    return (HeadBlend if after else _InputBlend)(split, z, fill, owner, n_players)
 
 
 class _InputBlend:
@@ -227,7 +233,7 @@ class _InputBlend:
         return self.network(blend.reshape(-1, *self.shape))
 
 
-class _HeadBlend:
+class HeadBlend:
     """Rows put together after an affine head, from what each player adds to the pre-activations."""
 
     def __init__(self, split, z, fill, owner, n_players):

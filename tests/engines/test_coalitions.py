@@ -15,7 +15,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from torch import nn
 
 from sklearn_xai.engines import Coalitions
-from sklearn_xai.engines.coalitions import _HeadBlend, _InputBlend
+from sklearn_xai.engines.coalitions import HeadBlend, _InputBlend
 from sklearn_xai.models import ExplainedModel
 from tests.oracles import Skip, coalition_loop, mlp, run, seeded
 
@@ -36,7 +36,7 @@ def singles(n):
 def blends(monkeypatch):
     """Record how the rows are put together."""
     used = []
-    for cls in (_HeadBlend, _InputBlend):
+    for cls in (HeadBlend, _InputBlend):
         own = cls.run
         monkeypatch.setattr(cls, "run", lambda self, rows, own=own: used.append(type(self)) or own(self, rows))
     return used
@@ -45,7 +45,7 @@ def blends(monkeypatch):
 @pytest.mark.parametrize("batch_size", BATCH_SIZES)
 @pytest.mark.parametrize(
     ("build", "n_columns", "kind"),
-    [(lambda: mlp(4, 2), 4, _HeadBlend), (Skip, 4, _InputBlend), (lambda: mlp(70, 2), 70, _InputBlend)],
+    [(lambda: mlp(4, 2), 4, HeadBlend), (Skip, 4, _InputBlend), (lambda: mlp(70, 2), 70, _InputBlend)],
     ids=["head", "no head", "many players"],
 )
 def test_values_of_a_bare_net(build, n_columns, kind, batch_size, monkeypatch):

@@ -2,4 +2,6 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from sklearn_xai.explainers.shapley.shapley_values import ShapleyExplainer
+
+__all__ = ["ShapleyExplainer"]
