@@ -58,6 +58,8 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
     ----------------
     _gradients : bool
         Whether the method differentiates the model, which must then end in a network.
+    _probing : bool
+        Whether it is faster for knowing which column feeds which input of the model, which takes time to find out.
     _additive : bool
         Whether the attributions of a row should add up to its output less the base value.
     _inputs : tuple of {"table", "image", "tokens"}
@@ -65,6 +67,7 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
     """
 
     _gradients = False
+    _probing = True
     _additive = False
     _inputs: tuple[str, ...] = ("table",)
     _gap_advice = "Raise the number of evaluations"
@@ -166,13 +169,14 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
             self._column_names(),
             output=self.output,
             gradients=self._gradients,
+            probing=self._probing,
             caller=type(self).__name__,
         )
-        if self._model.columns is not None:
-            self._model.columns.learn(X)
         self._find_players(X)
         self._target_index = resolve_target(self._model, self.target, type(self).__name__)
         self.background_ = self._choose_background(X, probes, rng)
+        if self._model.columns is not None:
+            self._model.columns.learn(X if self._gradients else self.background_)
         self._find_removal(rng)
         self._prepare(X, y, rng)
         return self

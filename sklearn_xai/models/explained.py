@@ -31,17 +31,21 @@ class ExplainedModel:
     output : {"auto", "raw", "proba"}
     gradients : bool
         Whether the explainer needs gradients, and so a network at the end and columns that can be folded back.
+    probing : bool
+        Whether to find out which column feeds which input of the final estimator; without, columns are removed in raw
+        rows.
     caller : str
         The explainer's name, for messages.
     """
 
-    def __init__(self, estimator, background, names, *, output="auto", gradients=False, caller="Explainer"):
+    def __init__(self, estimator, background, names, *, output="auto", gradients=False, probing=True, caller="Explainer"):
         steps, final = split_pipeline(estimator)
         self.network = self.blackbox = self.columns = self.split = self._final = None
         if is_network(final):
             self.steps = steps
             table = background if background.ndim == 2 else background.reshape(len(background), -1)
-            self.columns = find_columns(steps, table, names, caller if gradients else None)
+            if gradients or probing or not steps:
+                self.columns = find_columns(steps, table, names, caller if gradients else None)
             affine = self.columns.affine if self.columns is not None else None
             self.network = Network(
                 final, self.inputs(background)[:_HEAD_ROWS], output=output, prefix=affine, caller=caller
@@ -54,7 +58,8 @@ class ExplainedModel:
             )
         else:
             self.blackbox = BlackBox(estimator, background, output=output, caller=caller)
-            self._look_behind(steps, final, background, names)
+            if probing:
+                self._look_behind(steps, final, background, names)
         seen = self.network or self.blackbox
         self.n_outputs, self.classes = seen.n_outputs, seen.classes
         self.classifier = seen.classifier

@@ -28,6 +28,7 @@ class GlobalSurrogate(BaseExplainer):
     _one_hot = False  # categories as 0/1 columns, or as one column of codes
     _both_classes = False  # fit both outputs of two classes, though one is explained: then the class is known
     _fidelity_advice = ""
+    _probing = False
     _parameter_constraints: dict = {**BaseExplainer._parameter_constraints, **FIDELITY_PARAMETERS}
 
     # ------------------------------------------------------------------ what a subclass says
