@@ -38,7 +38,9 @@ class ExplainedModel:
         The explainer's name, for messages.
     """
 
-    def __init__(self, estimator, background, names, *, output="auto", gradients=False, probing=True, caller="Explainer"):
+    def __init__(
+        self, estimator, background, names, *, output="auto", gradients=False, probing=True, caller="Explainer"
+    ):
         steps, final = split_pipeline(estimator)
         self.network = self.blackbox = self.columns = self.split = self._final = None
         if is_network(final):
