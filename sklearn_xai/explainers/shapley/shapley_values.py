@@ -75,8 +75,8 @@ class ShapleyExplainer(BaseExplainer):
     ``explain`` adds ``standard_errors`` (n_rows, n_players), in the units of the output, 0 where nothing was drawn, and
     ``n_evaluations`` (n_rows,), the number of rows that were given to the model for each row. The errors are those of
     drawing coalitions; that the background is a sample of the data is another matter. They are estimated from how well
-    values are predicted by others, and were within a factor of two of the actual root mean square errors on five
-    tables. The draws are made in ``fit`` and shared by all rows.
+    values are predicted by others: on networks of four public tables the root mean square of the actual errors was 0.8
+    to 1.3 times that of the standard errors. The draws are made in ``fit`` and shared by all rows.
 
     References
     ----------
