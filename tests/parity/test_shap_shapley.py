@@ -114,7 +114,7 @@ def test_strings_through_a_pipeline():
 
 
 def test_interactions():
-    """On a full grid the columns are independent, and the path-dependent values of a tree are the interventional ones."""
+    """On a full grid columns are independent: the path-dependent values of a tree are the interventional ones."""
     grid = np.array(np.meshgrid(*[[0.0, 1.0]] * 4)).reshape(4, -1).T
     model = RandomForestRegressor(1, bootstrap=False, random_state=0).fit(
         grid, grid[:, 0] * grid[:, 1] + grid.prod(axis=1)
