@@ -30,7 +30,7 @@ def all_explainers(inputs=None):
     --------
     >>> from sklearn_xai import all_explainers
     >>> [name for name, _ in all_explainers(inputs="table")][:2]
-    ['GradientXWeightExplainer', 'InputXGradientExplainer']
+    ['ForestExplainer', 'GradientXWeightExplainer']
     """
     if inputs is not None and inputs not in KINDS:
         raise ValueError(f"The 'inputs' parameter of all_explainers must be None or one of {KINDS}. Got {inputs!r}.")
