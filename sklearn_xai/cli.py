@@ -44,7 +44,9 @@ DEFAULTS = (
     "GradientXWeight",
     "IntegratedGradients",
     "LocalSurrogate",
+    "Occlusion",
     "RFE",
+    "Shapley",
     "SHAP",
     "Random",
 )
@@ -53,7 +55,7 @@ _PROBE_ROWS = 64
 
 EXAMPLES = """examples:
   sklearn-xai compare
-      train a network on the bundled census table, and compare all explainers of it
+      train a network on the bundled census table, and compare ten explainers of it
   sklearn-xai compare --data houses.csv --target price --drop id --out houses
       the same for a table of your own; classification or regression is found from the column
   sklearn-xai compare --data t.csv --target y --model model.skops --trust torch.optim.adam.Adam
