@@ -17,6 +17,8 @@ import shapiq
 
 from sklearn_xai._rng import isolated_rng
 
+_AT_ONCE = 4_096  # coalitions
+
 
 class Game:
     """The game of one row, enumerated; what it is asked for is looked up, and counted as if it were computed.
@@ -38,8 +40,12 @@ class Game:
             owner[columns] = player
         self._place = 2 ** np.arange(self.n_players)
         self.kept = (np.arange(2**self.n_players)[:, None] & self._place) > 0
-        keeps = self.kept[:, owner]
-        self._table = np.stack([outputs(np.where(keeps, row, other)) for other in background])
+        self._table = np.empty((self.n_background, 2**self.n_players))
+        for first in range(0, 2**self.n_players, _AT_ONCE):
+            part = slice(first, first + _AT_ONCE)
+            keeps = self.kept[part, owner]
+            for values, other in zip(self._table, background, strict=True):
+                values[part] = outputs(np.where(keeps, row, other))
         self._means = self._table.mean(axis=0)
         # What shap takes for rows: which background row a player's columns come from, 0 for the explained row itself.
         # A player that is alike in both is 0 in both, since shap looks for these and spends nothing on them.
