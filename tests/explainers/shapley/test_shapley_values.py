@@ -12,7 +12,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
 from torch import nn
 
 from sklearn_xai import ShapleyExplainer
@@ -167,6 +167,30 @@ def test_the_whole_pipeline_and_the_network_behind_it_say_the_same(census):
     )  # fmt: skip
 
 
+def test_an_input_that_no_column_feeds_is_left_as_it_is():
+    X = np.random.RandomState(0).standard_normal((40, 3))
+    module = seeded(lambda: mlp(4, 1))
+    pipeline = make_pipeline(PolynomialFeatures(1).fit(X), module)  # its first output is always 1
+    found = ShapleyExplainer(pipeline, background_size=10, random_state=0).fit(X)
+    ones = np.ones((len(X), 1))
+    truth = [
+        shapley_values(lambda rows: run(module, np.hstack([ones[: len(rows)], rows]))[:, 0], row, found.background_)
+        for row in X[:2]
+    ]
+    assert_allclose(found.transform(X[:2]), truth, atol=1e-10)
+
+
+def test_a_row_is_enumerated_where_its_pairs_are_few_together():
+    background = np.zeros((4, 6))
+    background[0] = 1  # one pair of 64 coalitions, three of 2
+    background[1:, 5] = 1
+    explainer = ShapleyExplainer(Model(polynomial), algorithm="kernel", n_coalitions=20, random_state=0)
+    found = explainer.fit(background).explain(np.zeros((1, 6)))
+    assert found.n_evaluations.tolist() == [64 + 3 * 2]
+    assert not found.standard_errors.any()
+    assert_allclose(found.values[0], shapley_values(polynomial, np.zeros(6), background), atol=1e-12)
+
+
 # ---------------------------------------------------------------------- axioms
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 999), algorithm=st.sampled_from(["exact", "kernel", "permutation"]))
@@ -298,6 +322,13 @@ def test_conditional_games_are_sampled_too(n):
     found = ShapleyExplainer(model, removal="conditional", n_coalitions=n, random_state=0).fit(X).explain(X[:5])
     assert found.completeness_gap.max() < 1e-8
     assert np.sqrt(np.square(found.values - exact).mean()) < 3 * np.sqrt(np.square(found.standard_errors).mean())
+
+
+def test_many_coalitions_of_a_conditional_game_are_several_designs():
+    X = np.random.RandomState(0).standard_normal((8, 13))
+    model = Model(lambda X: np.tanh(X @ np.linspace(-1, 1, 13)))
+    explainer = ShapleyExplainer(model, removal="conditional", n_coalitions=5_000, random_state=0).fit(X)
+    assert explainer.explain(X[:2]).completeness_gap.max() < 1e-8
 
 
 # ---------------------------------------------------------------------- bad parameters
