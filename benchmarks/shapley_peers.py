@@ -129,7 +129,7 @@ for _note, _options in ("", {}), (", paired", {"pairing_trick": True}):
 
 PEERS = SHAP | {f"shapiq {name}": play for name, play in SHAPIQ.items()}
 
-# Seconds for each row: played in ``slow_study`` only. ProxySPEX needs lightgbm.
+# Seconds for each row: not played by ``study``, at hand for ``estimate``. ProxySPEX needs lightgbm.
 SLOW_PEERS = {"shapiq SPEX": _shapiq("SPEX", index="SV", max_order=1)}
 if importlib.util.find_spec("lightgbm") is not None:
     SLOW_PEERS["shapiq ProxySPEX"] = _shapiq("ProxySPEX", index="SV", max_order=1)
