@@ -49,6 +49,36 @@ def assemble(X, sources):
     return table
 
 
+def value_codes(X, columns=None):
+    """Number the values of each column: the same number for the same value, 1 and True being two, missing a value too.
+
+    Parameters
+    ----------
+    X : DataFrame or ndarray of shape (n_rows, n_columns)
+    columns : iterable of int, optional
+        Which columns; all by default.
+
+    Returns
+    -------
+    int ndarray of shape (n_rows, n_chosen), each number below the number of rows
+    """
+    columns = range(X.shape[1]) if columns is None else columns
+    arrays = [X.iloc[:, j].to_numpy() if is_frame(X) else X[:, j] for j in columns]
+    codes = [_objects(a) if a.dtype.kind == "O" else np.unique(a, return_inverse=True)[1].reshape(-1) for a in arrays]
+    return np.stack(codes, axis=1) if codes else np.zeros((len(X), 0), dtype=int)
+
+
+def _objects(values):
+    import pandas as pd
+
+    known: dict = {}
+    try:
+        keys = [(type(v), None if gone else v) for v, gone in zip(values.tolist(), pd.isna(values), strict=True)]
+        return np.array([known.setdefault(key, len(known)) for key in keys], dtype=int)
+    except (TypeError, ValueError):  # values without a hash, or without one truth: each counts as different
+        return np.arange(len(values))
+
+
 def as_codes(X):
     """Return a table as numbers: numeric columns as they are, categories by their order, others by sorted values."""
     if not is_frame(X):

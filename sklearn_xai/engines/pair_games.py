@@ -7,12 +7,14 @@ player whose columns are the same in both rows plays no part: with d players tha
 
 from __future__ import annotations
 
+from contextlib import contextmanager, nullcontext
+
 import numpy as np
 import torch
 
 from sklearn_xai.engines.coalitions import TABLE_ROWS, HeadBlend, blends_after_head, choose_outputs
 from sklearn_xai.engines.gradients import chunk_rows
-from sklearn_xai.tables import assemble, is_frame
+from sklearn_xai.tables import assemble, value_codes
 
 
 class PairGames:
@@ -57,7 +59,7 @@ class PairGames:
         values : ndarray of shape (n_patterns, length of the part), float64
         """
         most = max(1, self._side.most // max(1, len(patterns)))
-        with self._side:
+        with self._side.evaluating():
             for first in range(0, len(rows), most):
                 part = slice(first, first + most)
                 found = [
@@ -74,15 +76,12 @@ class _TableSide:
         self.n_rows, self.n_outputs = len(X), coalitions.model.n_outputs
         self.pool, self.owner, self.outputs = coalitions.pool(X)
         self.most = coalitions.batch_size or TABLE_ROWS
-        codes = _value_codes(self.pool)
+        codes = value_codes(self.pool)
         unequal = codes[: self.n_rows, None] != codes[None, self.n_rows :]
         self.differs = _any_of_player(unequal, self.owner, len(coalitions.members))
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        return False
+    def evaluating(self):
+        return nullcontext()
 
     def run(self, rows, fillers, players, patterns, targets):
         """Return the explained outputs, (n_patterns, n_pairs)."""
@@ -115,17 +114,10 @@ class _NetworkSide:
         numel = self.blend.numel if self.blend is not None else z[0].numel()
         self.most = chunk_rows(numel, coalitions.batch_size)
 
-    def __enter__(self):
-        self._contexts = (self.network.frozen(), torch.no_grad())
-        for context in self._contexts:
-            context.__enter__()
-        return self
-
-    def __exit__(self, *error):
-        for context in reversed(self._contexts):
-            context.__exit__(*error)
-        del self._contexts
-        return False
+    @contextmanager
+    def evaluating(self):
+        with self.network.frozen(), torch.no_grad():
+            yield
 
     def run(self, rows, fillers, players, patterns, targets):
         """Return the explained outputs, (n_patterns, n_pairs)."""
@@ -170,13 +162,3 @@ def _any_of_player(unequal, owner, n_players):
     belongs = np.zeros((len(owner), n_players), dtype=np.float32)
     belongs[np.flatnonzero(owner >= 0), owner[owner >= 0]] = 1
     return unequal.astype(np.float32) @ belongs > 0
-
-
-def _value_codes(table):
-    """Number the values of each column: equal numbers mean equal values; missing values are equal."""
-    import pandas as pd
-
-    if not is_frame(table) and table.dtype.kind in "iub":
-        return table
-    columns = [table.iloc[:, j] if is_frame(table) else table[:, j] for j in range(table.shape[1])]
-    return np.stack([pd.factorize(column)[0] for column in columns], axis=1)

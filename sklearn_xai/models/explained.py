@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import sklearn
 import torch
@@ -108,6 +110,12 @@ class ExplainedModel:
         if self.network is None:
             return self.blackbox.outputs(X)
         return self.network.outputs(self.inputs(X) if inputs is None else inputs)
+
+    def behind(self):
+        """Return the network as a model of its own inputs, after the preprocessing."""
+        twin = copy.copy(self)
+        twin.steps, twin.columns = [], None
+        return twin
 
     def outputs_of_inputs(self, inputs):
         """Return the explained outputs of rows as the final estimator takes them, shape (n_rows, n_outputs)."""

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from sklearn_xai.engines.gradients import chunk_rows
-from sklearn_xai.tables import assemble, is_frame, stack_rows
+from sklearn_xai.tables import assemble, is_frame, stack_rows, value_codes
 
 _TABLE_ROWS = 20_000  # rows of a raw table that are put together at once
 _EXACT_INTEGERS = 2**53  # whole numbers up to here are the same as floats
@@ -75,18 +75,9 @@ def first_rows(table, members):
     """Return, for each row and player, the first row of the table with the same values, (n_rows, n_players)."""
     found = np.empty((len(table), len(members)), dtype=np.int64)
     for player, columns in enumerate(members):
-        keys = np.stack([_column_keys(table, j) for j in columns], axis=1)
-        _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+        _, first, inverse = np.unique(value_codes(table, columns), axis=0, return_index=True, return_inverse=True)
         found[:, player] = first[inverse.reshape(-1)]
     return found
-
-
-def _column_keys(table, j):
-    """Number the distinct values of a column; missing values are values, and 1, 1.0 and True three of them."""
-    values = table.iloc[:, j].to_numpy() if is_frame(table) else table[:, j]
-    if values.dtype.kind not in "fiubmM":
-        values = np.array([f"{type(value).__name__} {value!r}" for value in values])
-    return np.unique(values, return_inverse=True)[1].reshape(-1)
 
 
 class _Plain:
@@ -156,9 +147,7 @@ class _Table:
 
     def __init__(self, model, coalitions, pool, batch_size):
         self.model, self.pool = model, pool
-        self.player = np.empty(pool.shape[1], dtype=int)
-        for p, columns in enumerate(coalitions.members):
-            self.player[columns] = p
+        self.player = coalitions.owners(np.arange(pool.shape[1]))
         self.step = batch_size or _TABLE_ROWS
 
     def outputs(self, matrix):

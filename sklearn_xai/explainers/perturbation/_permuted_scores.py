@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_classifier
 from sklearn.metrics import accuracy_score, get_scorer, make_scorer, r2_score
@@ -12,7 +10,7 @@ from sklearn.utils import get_tags
 from sklearn_xai._compat import available_if
 from sklearn_xai._rng import own_random_state
 from sklearn_xai.models import is_network, split_pipeline, unwrap
-from sklearn_xai.tables import is_frame, take_rows
+from sklearn_xai.tables import is_frame, take_rows, value_codes
 
 _ROWS_AT_ONCE = 20_000  # permuted rows that are put together and predicted at once
 _SCORER = type(make_scorer(accuracy_score))  # what get_scorer returns: it asks for predictions, and for nothing else
@@ -74,21 +72,7 @@ def distinct_rows(codes, orders):
 
 def codes_of(table, columns):
     """Return numbers below the number of rows that are equal where the values of the columns are."""
-    codes = np.zeros(len(table), dtype=int)
-    for j in columns:
-        values = table.iloc[:, j].to_numpy() if is_frame(table) else table[:, j]
-        own = _numbered(values) if values.dtype.kind == "O" else np.unique(values, return_inverse=True)[1]
-        codes = np.unique(codes * len(table) + own, return_inverse=True)[1]
-    return codes
-
-
-def _numbered(values):
-    """Number objects by type and value: a model may tell 1 from True, and None from NaN."""
-    known: dict = {}
-    try:
-        return np.array([known.setdefault((type(v), v if v == v else None), len(known)) for v in values.tolist()])
-    except (TypeError, ValueError):  # values without a hash, or without one truth: each counts as different
-        return np.arange(len(values))
+    return np.unique(value_codes(table, columns), axis=0, return_inverse=True)[1].reshape(-1)
 
 
 def mixed_rows(table, columns, rows, sources):
@@ -124,7 +108,7 @@ class _Rows:
             self.table = model.inputs(X)
             owner = coalitions.owners(model.columns.feeds_of(X, self.table))
             self.columns = [np.flatnonzero(owner == player) for player in range(len(coalitions.members))]
-            self.predictor = split_pipeline(estimator)[1] if model.network is None else _behind(model)
+            self.predictor = split_pipeline(estimator)[1] if model.network is None else model.behind()
             self._names = getattr(self.predictor, "feature_names_in_", None)
         named = get_tags(estimator).estimator_type if model.network is None else None
         self.type = named or ("classifier" if model.classifier else "regressor")
@@ -152,13 +136,6 @@ def plain(values):
     values = np.asarray(values)
     found = np.asarray(values.tolist()) if values.dtype.kind == "O" else values
     return found if found.dtype.kind in "fiub" else values
-
-
-def _behind(model):
-    """Return the model of a network as one of its inputs, after the preprocessing."""
-    twin = copy.copy(model)
-    twin.steps, twin.columns = [], None
-    return twin
 
 
 class _Predictions:

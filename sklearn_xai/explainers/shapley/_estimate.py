@@ -11,7 +11,7 @@ from sklearn_xai.engines import PairGames
 from sklearn_xai.explainers.shapley.designs import enumerate_coalitions, kernel_design, permutation_design
 
 MAX_DESIGN = 4096  # coalitions of one design; more are several designs, whose estimates are averaged
-_DESIGNS = 8  # background rows share so many designs: the errors of different ones cancel
+N_DESIGNS = 8  # background rows share so many designs: the errors of different ones cancel
 
 
 class DesignStore:
@@ -137,7 +137,7 @@ def estimate_pairs(coalitions, X, targets, store, n_coalitions, *, enumerate_all
         for design in _designs(int(d), interactions):
             _add_games(found, games, pairs, design, 1 / n_background)
     replicates = -(-n_coalitions // MAX_DESIGN)
-    n_designs = min(_DESIGNS, n_background)
+    n_designs = min(N_DESIGNS, n_background)
     group = np.arange(n_background) % n_designs
     for d in np.unique(counts[~exact]):
         for number in range(n_designs):

@@ -10,8 +10,9 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_xai._compat import Interval, StrOptions
 from sklearn_xai._rng import draw_seed
 from sklearn_xai.base import BACKGROUND_PARAMETERS, REMOVAL_PARAMETERS, Attributions, BaseExplainer
+from sklearn_xai.base.targets import chooser
 from sklearn_xai.engines import Coalitions, PairGames
-from sklearn_xai.explainers.shapley._estimate import DesignStore, estimate_averaged, estimate_pairs
+from sklearn_xai.explainers.shapley._estimate import N_DESIGNS, DesignStore, estimate_averaged, estimate_pairs
 from sklearn_xai.explainers.shapley.designs import draw_pairs, fit_energies
 from sklearn_xai.tables import take_rows
 
@@ -189,7 +190,7 @@ class ShapleyExplainer(BaseExplainer):
         patterns = np.concatenate([kept, ~kept])
         chosen = np.sort(rng.choice(len(self.background_), min(_FITTED_ROWS, len(self.background_)), replace=False))
         rows = take_rows(self.background_, chosen)
-        targets = self._model.explained(rows, self._choose if self._target_index != "all" else _first)[1]
+        targets = self._model.explained(rows, chooser(0) if self._target_index == "all" else self._choose)[1]
         if self.removal == "conditional":
             values = self._games.averaged(rows, patterns, targets)
         else:
@@ -199,7 +200,7 @@ class ShapleyExplainer(BaseExplainer):
         self._store.even = fit_energies(kept, (one + other) / 2, odd=False) if self.interactions_order == 2 else None
 
     def _mean_games(self, rows, targets, patterns):
-        n_rows, every = len(rows), np.arange(0, len(self._games.background), 8)
+        n_rows, every = len(rows), np.arange(0, len(self._games.background), N_DESIGNS)
         games = PairGames(self._games, rows, targets)
         pairs = np.repeat(np.arange(n_rows), len(every)), np.tile(every, n_rows)
         players = np.tile(np.arange(self.n_players_), (len(pairs[0]), 1))
@@ -283,7 +284,3 @@ class ShapleyExplainer(BaseExplainer):
         values[:, player, player] = own
         explanation.values = values
         return explanation
-
-
-def _first(outputs):
-    return 0

@@ -75,9 +75,7 @@ class GlobalSurrogate(BaseExplainer):
         every = np.arange(self._model.n_outputs)
         self._explained = every if isinstance(self._target_index, str) else np.array([self._target_index])
         self._fitted = every if self._both_classes and self._model.classifier and len(every) == 2 else self._explained
-        self._owner = np.empty(X.shape[1], dtype=int)
-        for player, columns in enumerate(self._members):
-            self._owner[columns] = player
+        self._owner = self._coalitions.owners(np.arange(X.shape[1]))
         fitted_to = self._fitted_to(X, outputs)
         self._fit_surrogate(X, encoded, fitted_to[:, self._fitted], outputs, train, rng)
         r2 = self._measure(fitted_to[held_out], encoded[held_out])

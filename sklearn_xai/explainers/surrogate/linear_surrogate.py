@@ -5,7 +5,8 @@ from __future__ import annotations
 from numbers import Real
 
 import numpy as np
-from sklearn.linear_model import Lasso, LogisticRegression
+from scipy.special import expit, logit
+from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression, Ridge
 
 from sklearn_xai._compat import Interval, StrOptions
 from sklearn_xai.explainers._fidelity import r2_fidelity
@@ -14,12 +15,11 @@ from sklearn_xai.explainers.surrogate._base import GlobalSurrogate
 _ALPHA = {"ridge": 1.0, "lasso": 0.01, "logistic": 1.0}
 _FLOOR = 1e-6  # probabilities are cut to this distance from 0 and 1
 _NO_PENALTY = 1e-8  # what stands for alpha=0 in a logistic regression, which might have no solution without any
-_RANK = 1e-10  # directions of the design that vary less than this, beside the largest, do not vary
 
 
 # ---------------------------------------------------------------------- numerics
 def ridge(design, targets, alpha):
-    """Return ridge coefficients of many outputs on one design, by one decomposition.
+    """Return ridge coefficients of many outputs on one design.
 
     The intercept is not penalised. Without a penalty, the solution of the smallest norm is returned: the values of a
     one-hot column add up to one, so that there are many.
@@ -34,13 +34,8 @@ def ridge(design, targets, alpha):
     -------
     coefficients : ndarray of shape (n_outputs, n_columns)
     """
-    both = np.concatenate([design - design.mean(axis=0), targets - targets.mean(axis=0)], axis=1)
-    triangle = np.linalg.qr(both, mode="r")  # small, and has the same products as the rows
-    d = design.shape[1]
-    u, s, v = np.linalg.svd(triangle[:, :d], full_matrices=False)
-    kept = s > _RANK * max(s.max(initial=0.0), 1e-300)
-    u, s, v = u[:, kept], s[kept], v[kept]
-    return ((triangle[:, d:].T @ u) * (s / (s**2 + alpha))) @ v
+    model = Ridge(alpha=alpha) if alpha > 0 else LinearRegression()
+    return model.fit(design, targets).coef_.reshape(targets.shape[1], -1)
 
 
 def lasso(design, targets, alpha):
@@ -240,7 +235,7 @@ class LinearSurrogateExplainer(GlobalSurrogate):
         """Return coefficients (n_outputs, n_terms) and intercepts (n_outputs,) on the standardised design."""
         alpha = _ALPHA[self.kind] if self.alpha is None else self.alpha
         if self.kind == "logistic":
-            return logistic(z, _sigmoid(truth), alpha)
+            return logistic(z, expit(truth), alpha)
         coefficients = lasso(z, truth, alpha) if self.kind == "lasso" and alpha > 0 else ridge(z, truth, alpha)
         return coefficients, truth.mean(axis=0) - coefficients @ z.mean(axis=0)
 
@@ -248,7 +243,7 @@ class LinearSurrogateExplainer(GlobalSurrogate):
         if self.kind != "logistic":
             return outputs
         p = np.clip(self._probabilities(X, outputs), _FLOOR, 1 - _FLOOR)
-        return np.log(p) - np.log1p(-p)
+        return logit(p)
 
     def _probabilities(self, X, outputs):
         """Return the probability of each class; the predicted class has all of it where the model gives none."""
@@ -261,14 +256,14 @@ class LinearSurrogateExplainer(GlobalSurrogate):
         if model.network is not None:
             return model.predict_proba(X).astype(np.float64)
         if model.blackbox.method == "predict_proba":
-            return outputs if self.output == "proba" else _sigmoid(outputs)
+            return outputs if self.output == "proba" else expit(outputs)
         if hasattr(self.estimator_, "predict_proba"):
             return np.asarray(self.estimator_.predict_proba(X), dtype=np.float64)
         return np.eye(model.n_outputs)[outputs.argmax(axis=1)]
 
     def _r2(self, truth, found):
         if self.kind == "logistic":
-            return r2_fidelity(_sigmoid(truth), _sigmoid(found))
+            return r2_fidelity(expit(truth), expit(found))
         return r2_fidelity(truth, found)
 
     # ------------------------------------------------------------------ attribution
@@ -289,7 +284,3 @@ class LinearSurrogateExplainer(GlobalSurrogate):
         targets = np.broadcast_to(choose(outputs), len(X))
         log_odds = np.take_along_axis(self._fitted_to(X, outputs), targets[:, None], axis=1)[:, 0]
         return found._replace(outputs=log_odds)
-
-
-def _sigmoid(x):
-    return 0.5 * (1 + np.tanh(0.5 * x))
