@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from sklearn.utils import Bunch
+
+from sklearn_xai.datasets._shipped import check_switches, described, shipped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,9 +74,7 @@ def load_adult(*, return_X_y: bool = False, as_frame: bool = True, split: str = 
     >>> int((y == ">50K").sum())
     7841
     """
-    for name, value in (("return_X_y", return_X_y), ("as_frame", as_frame)):
-        if not isinstance(value, bool):
-            raise ValueError(f"The {name!r} parameter of load_adult must be True or False. Got {value!r}.")
+    check_switches("load_adult", return_X_y=return_X_y, as_frame=as_frame)
     if split not in SPLITS:
         raise ValueError(f"The 'split' parameter of load_adult must be 'train', 'test' or 'all'. Got {split!r}.")
 
@@ -98,16 +97,12 @@ def load_adult(*, return_X_y: bool = False, as_frame: bool = True, split: str = 
         categorical_features=[name for name in feature_names if name not in NUMERIC],
         numeric_features=list(NUMERIC),
         protected=list(PROTECTED),
-        DESCR=_shipped().joinpath("README.md").read_text(encoding="utf-8"),
+        DESCR=described("adult.csv.gz"),
     )
-
-
-def _shipped() -> Any:
-    return resources.files("sklearn_xai.datasets") / "data"
 
 
 def _read() -> pd.DataFrame:
     import pandas as pd
 
-    with _shipped().joinpath("adult.csv.gz").open("rb") as file:
+    with shipped("adult.csv.gz").open("rb") as file:
         return pd.read_csv(file, compression="gzip", na_values="?", keep_default_na=False)
