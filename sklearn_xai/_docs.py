@@ -12,16 +12,24 @@ SHARED = {
     output : {"auto", "raw", "proba"}, default="auto"
         "raw": what comes before the final softmax or sigmoid (logits); for other estimators the decision function, else
         the log-odds, else the prediction. "proba": the probability. "auto" is "raw", and a plain module's own output.
-    feature_groups : dict of str to list of column names or indices, "correlated" or None, default=None
+    feature_groups : dict of str to list of column names or indices, "correlated", int, array or None, default=None
         Columns that are explained as one. Columns named in no group stay on their own. "correlated" finds groups in the
         rows given to ``fit``: columns whose association (absolute Spearman correlation of numbers, correlation ratio,
-        Cramer's V of categories) is at least 0.5 on average over pairs of two groups that are joined.
+        Cramer's V of categories) is at least 0.5 on average over pairs of two groups that are joined. For images, the
+        side of squares in pixels, or the label of each pixel (height, width), such as superpixels; ``transform`` then
+        gives (n_samples, n_regions).
     batch_size : int, default=None
         Rows given to the model at once. None fits the work into the processor's cache.
     random_state : int, RandomState instance or None, default=None
         Seeds the training of the clone and every draw; all draws are made in ``fit``.
     verbose : int, default=0
         Shows progress when positive.""",
+    "site": """layer : str, (str, "input") or None, default=None
+        Name of a sub-module, as ``named_modules`` gives it: its output (or input) is attributed to, and ``transform``
+        gives (n_samples, n_units). None attributes to the columns of X. Tokens are attributed to at the embedding.
+    channels : {"keep", "sum"}, default="keep"
+        Whether images (n_samples, n_channels, height, width) have an attribution for each channel, or the sums over
+        channels, (n_samples, 1, height, width).""",
     "background": """background_size : int, default=100
         Number of background rows.
     background_sampling : {"random", "kmeans", "stratified"}, default="random"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sklearn_xai.background.baselines import BASELINES, resolve_baseline, typical_row
 from sklearn_xai.background.groups import association, correlated_groups, group_matrix, resolve_groups
 from sklearn_xai.background.neighbours import Neighbours
+from sklearn_xai.background.regions import image_groups
 from sklearn_xai.background.sampling import cluster_rows, sample_rows, strata_rows
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "cluster_rows",
     "correlated_groups",
     "group_matrix",
+    "image_groups",
     "resolve_baseline",
     "resolve_groups",
     "sample_rows",

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn_xai.encoding import TableEncoder
 from sklearn_xai.tables import assemble
 
-BASELINES = ("zero", "mean", "median", "min", "max", "sample")
+BASELINES = ("zero", "mean", "median", "min", "max", "pad", "sample")
 
 
 def resolve_baseline(baseline, inputs, caller):

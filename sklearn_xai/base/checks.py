@@ -14,7 +14,18 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from sklearn_xai.models import check_network_is_fitted, is_module, is_net, is_network, split_pipeline
+from sklearn_xai.base.texts import as_texts, is_texts
+from sklearn_xai.models import (
+    Layout,
+    as_array,
+    check_network_is_fitted,
+    is_mapping,
+    is_module,
+    is_net,
+    is_network,
+    run_steps,
+    split_pipeline,
+)
 from sklearn_xai.tables import is_frame
 
 
@@ -61,17 +72,24 @@ def check_is_trained(estimator, caller):
 
 def check_rows(explainer, X, *, reset):
     """Validate X: numbers for a network, anything a DataFrame holds for a Pipeline or another estimator."""
-    direct = is_network(explainer.estimator)
+    name = type(explainer).__name__
+    if is_mapping(X):
+        X = _as_table(explainer, X, reset)
+    elif is_texts(X) and getattr(explainer, "_reader", None) is not None and not reset:
+        X = as_array(run_steps(explainer._reader, as_texts(explainer, X)))
+    elif is_texts(X) and reset:
+        return as_texts(explainer, X)
+    direct = is_network(explainer._given) or explainer._reader is not None
     if is_frame(X) and not direct:
         validate_data(explainer, X, reset=reset, skip_check_array=True)
         if not len(X) or not X.shape[1]:
             raise ValueError(
                 f"Found array with {len(X)} sample(s) and {X.shape[1]} feature(s) (shape={X.shape}) while a minimum of "
-                f"1 is required by {type(explainer).__name__}."
+                f"1 is required by {name}."
             )
         return X
     if is_frame(X):
-        _check_numeric(X, type(explainer).__name__)
+        _check_numeric(X, name)
     return validate_data(
         explainer,
         X,
@@ -81,6 +99,23 @@ def check_rows(explainer, X, *, reset):
         ensure_all_finite="allow-nan" if get_tags(explainer).input_tags.allow_nan else True,
         estimator=explainer,
     )
+
+
+def _as_table(explainer, X, reset):
+    """Return a dict of arrays as a DataFrame with a name for each of their columns."""
+    import pandas as pd
+
+    caller = type(explainer).__name__
+    if not is_network(explainer._given):
+        raise ValueError(
+            f"{caller}: X is a dict, which only a skorch net or a torch module takes, as the arguments of its forward. "
+            f"Got {type(explainer._given).__name__}: give it a DataFrame, and let the last step before a net make the dict."
+        )
+    if reset:
+        explainer._layout = Layout(X, caller)
+    elif explainer._layout is None:
+        raise ValueError(f"{caller}: X is a dict, but it was fitted on a table. Give a table of its columns.")
+    return pd.DataFrame(explainer._layout.table(X, caller), columns=explainer._layout.names)
 
 
 def _check_numeric(X, caller):
@@ -101,7 +136,7 @@ def check_target_values(explainer, X, y):
     if not hasattr(y, "shape"):
         y = np.asarray(y)
     # One column of numbers is what skorch's regressors take, also inside a search; others warn of it themselves.
-    if y.ndim > 1 and (y.shape[1] > 1 or not is_classifier(explainer.estimator)):
+    if y.ndim > 1 and (y.shape[1] > 1 or not is_classifier(explainer._given)):
         return check_array(y, dtype=None, input_name="y", estimator=explainer)
     y = column_or_1d(y, warn=True)
     check_array(y, dtype=None, ensure_2d=False, input_name="y", estimator=explainer)

@@ -22,9 +22,11 @@ from sklearn_xai.background import cluster_rows, group_matrix, sample_rows, stra
 from sklearn_xai.base.checks import check_estimator, check_is_trained, check_rows, check_target_values
 from sklearn_xai.base.pass_through import PassThrough
 from sklearn_xai.base.players import find_players, players_data
+from sklearn_xai.base.scoring import Scoring
 from sklearn_xai.base.targets import chooser, order_keys, resolve_target
-from sklearn_xai.engines import Coalitions, draw_subsets, subset_faithfulness
-from sklearn_xai.models import ExplainedModel, train_clone
+from sklearn_xai.engines import Coalitions
+from sklearn_xai.base.texts import names_of_texts, read_texts, words_of
+from sklearn_xai.models import ExplainedModel, split_pipeline, train_clone
 from sklearn_xai.tables import as_codes, as_shown, pack_tables, take_rows, unpack_tables
 
 Attributions = namedtuple("Attributions", ["values", "base_values", "outputs", "extras"])
@@ -39,7 +41,6 @@ extras : dict of str to ndarray (n_rows, ...); more facts of each row, shown by 
 PROBE_ROWS = 2_000  # background rows from which the preprocessing is probed
 REMOVAL_ROWS = 16  # background rows over which a removed column is averaged in score and coalition_values
 _CHUNK_CELLS = 2**21
-_SCORE_SUBSETS = 50
 
 # Constraints of parameters that several explainers have and the base reads; their texts are in ``_docs``.
 BACKGROUND_PARAMETERS: dict = {
@@ -49,7 +50,7 @@ BACKGROUND_PARAMETERS: dict = {
 REMOVAL_PARAMETERS: dict = {"removal": [StrOptions({"marginal", "baseline", "conditional"})]}
 
 
-class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstimator):
+class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     """Base class of all explainers: ``fit`` sees background rows, ``transform`` turns rows into attributions.
 
     A subclass overrides ``_attribute`` and, if it has something to prepare, ``_prepare``.
@@ -76,7 +77,13 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
         "estimator": "no_validation",
         "target": "no_validation",
         "output": [StrOptions({"auto", "raw", "proba"})],
-        "feature_groups": [dict, StrOptions({"correlated"}), None],
+        "feature_groups": [
+            dict,
+            StrOptions({"correlated"}),
+            "array-like",
+            Interval(Integral, 1, None, closed="left"),
+            None,
+        ],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -157,21 +164,25 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
             When X does not suit the estimator or the method.
         """
         self.__dict__.pop("feature_importances_", None)
-        check_estimator(self.estimator, type(self).__name__)
+        self._layout = self._reader = None
+        check_estimator(self._given, type(self).__name__)
         X = check_rows(self, X, reset=True)
         y = check_target_values(self, X, y)
         rng = own_random_state(self.random_state)
         self.estimator_ = self._fitted_estimator(X, y, fit_params)
+        X = read_texts(self, X) if X.ndim == 1 else X
         probes = sample_rows(X, PROBE_ROWS, rng)
         self._model = ExplainedModel(
-            self.estimator_,
+            self.estimator_ if self._reader is None else split_pipeline(self.estimator_)[1],
             probes,
             self._column_names(),
             output=self.output,
             gradients=self._gradients,
             probing=self._probing,
+            layout=self._layout,
             caller=type(self).__name__,
         )
+        self._look_inside(probes)
         self._find_players(X)
         self._target_index = resolve_target(self._model, self.target, type(self).__name__)
         self.background_ = self._choose_background(X, probes, rng)
@@ -182,15 +193,24 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
         return self
 
     def _fitted_estimator(self, X, y, fit_params):
-        estimator, name = self.estimator, type(self).__name__
+        estimator, name = self._given, type(self).__name__
         if y is not None:
             if sklearn.get_config()["enable_metadata_routing"]:
                 fit_params = process_routing(self, "fit", **fit_params).estimator.fit
-            return train_clone(estimator, X, y, random_state=self.random_state, fit_params=fit_params)
+            settings = {"layout": self._layout, "random_state": self.random_state, "fit_params": fit_params}
+            return train_clone(estimator, X, y, **settings)
         if fit_params:
             raise ValueError(f"{name}.fit got {sorted(fit_params)} without y: an estimator is only trained with y.")
         check_is_trained(estimator, name)
         return estimator
+
+    @property
+    def _given(self):
+        """The estimator that the user gave to be explained."""
+        return self.estimator
+
+    def _look_inside(self, X):
+        """Look at the network, once it is known, from some rows; a gradient method finds where it attributes to."""
 
     def _find_players(self, X):
         self._row_shape = X.shape[1:]
@@ -218,13 +238,18 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
             )
         few = sample_rows(self.background_, REMOVAL_ROWS, rng)
         fill = few if removal == "marginal" else self.background_
-        self._coalitions = Coalitions(self._model, self._members, fill, self.batch_size, removal)
+        self._coalitions = Coalitions(self._removable(), self._members, fill, self.batch_size, removal)
         without = typical_row(self.background_) if removal == "baseline" else self.background_
         self.base_outputs_ = self._model.outputs(without).mean(axis=0)
 
+    def _removable(self):
+        """Return the model whose columns are the players' members."""
+        return self._model
+
     def _column_names(self):
-        if hasattr(self, "feature_names_in_"):
-            return self.feature_names_in_
+        names = names_of_texts(self) if self._reader is not None else getattr(self, "feature_names_in_", None)
+        if names is not None:
+            return names
         return np.array([f"x{j}" for j in range(self.n_features_in_)], dtype=object)
 
     # ------------------------------------------------------------------ transform and explain
@@ -248,7 +273,7 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
 
     @property
     def _blocks(self):
-        return self._target_index == "all" and len(self._row_shape) == 1
+        return self._target_index == "all" and len(self._value_shape) == 1
 
     def _explain_rows(self, X):
         """Return the Attributions of all rows, with a last axis of outputs for ``target="all"``, and their gaps."""
@@ -316,30 +341,36 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
         explanation : shap.Explanation
             ``values`` (n_samples, n_players[, n_outputs]) as ``transform`` gives them, ``base_values``, ``data`` (codes
             where a column is not numeric, NaN for groups), ``display_data`` (as given, dates as text, a group's values
-            as "age=39, city=Rome"), ``feature_names``, and ``completeness_gap`` (n_samples[, n_outputs]). Every
+            as "age=39, city=Rome", the words of texts), ``feature_names``, and ``completeness_gap`` (n_samples[, n_outputs]). Every
             ``shap.plots`` function takes it.
         """
         import shap
 
         check_is_fitted(self)
+        words = words_of(self, X)
         X = check_rows(self, X, reset=False)
         found, gap = self._explain_rows(X)
-        table = len(self._row_shape) == 1
-        data, shown = (as_codes(X), as_shown(X)) if table else (np.asarray(X),) * 2
-        if table and self._grouped:
-            data, shown = players_data(data, shown, self._members, self._column_names())
+        data, shown = self._data(X)
+        shown = shown if words is None else words
         explanation = shap.Explanation(
             found.values,
             base_values=found.base_values,
             data=data,
             display_data=shown,
-            feature_names=[str(name) for name in self.player_names_] if table else None,
+            feature_names=[str(name) for name in self.player_names_] if len(self._value_shape) == 1 else None,
             output_names=self._output_names() if self._target_index == "all" else None,
         )
         explanation.completeness_gap = gap
         for name, extra in found.extras.items():
             setattr(explanation, name, extra)
         return explanation
+
+    def _data(self, X):
+        """Return the numbers that the attributions of rows belong to, and what to show of them."""
+        if len(self._row_shape) > 1:
+            return np.asarray(X), np.asarray(X)
+        data, shown = as_codes(X), as_shown(X)
+        return players_data(data, shown, self._members, self._column_names()) if self._grouped else (data, shown)
 
     def _output_names(self):
         if self._model.classes is not None:
@@ -360,7 +391,7 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
         """
         check_is_fitted(self)
         names = check_feature_names_in(self, input_features)
-        if self._grouped or len(self._row_shape) > 1:
+        if self._reader is not None or len(names) != self.n_players_ or self._grouped or len(self._row_shape) > 1:
             names = self.player_names_
         if self._target_index == "all":
             return np.array([f"{output}_{name}" for output in self._output_names() for name in names], dtype=object)
@@ -377,80 +408,6 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
         values = np.abs(self._explain_rows(self.background_)[0].values, dtype=np.float64)
         values = values.mean(axis=-1) if self._target_index == "all" else values
         return values.reshape(len(values), -1).mean(axis=0)
-
-    # ------------------------------------------------------------------ what is explained
-    def explained_output(self, X):
-        """Return the number that is explained, for each row.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        outputs : ndarray of shape (n_samples,), or (n_samples, n_outputs) with ``target="all"``
-        """
-        check_is_fitted(self)
-        X = check_rows(self, X, reset=False)
-        if self._target_index == "all":
-            return self._model.outputs(X)
-        return self._model.explained(X, self._choose)[0]
-
-    def coalition_values(self, X, coalitions):
-        """Return the explained output of rows in which only some players are kept.
-
-        The others are taken from background rows, over which the output is averaged.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-        coalitions : bool array of shape (n_coalitions, n_players)
-            True where a player is kept.
-
-        Returns
-        -------
-        values : ndarray of shape (n_samples, n_coalitions); a last axis of outputs with ``target="all"``
-        """
-        check_is_fitted(self)
-        X = check_rows(self, X, reset=False)
-        kept = np.asarray(coalitions, dtype=bool)
-        if kept.ndim != 2 or kept.shape[1] != self.n_players_:
-            raise ValueError(
-                f"The 'coalitions' parameter of {type(self).__name__}.coalition_values must have shape (n_coalitions, "
-                f"{self.n_players_}). Got {kept.shape}."
-            )
-        targets = None if self._target_index == "all" else self._model.explained(X, self._choose)[1]
-        return self._coalitions.averaged(X, kept, targets)
-
-    def score(self, X, y=None):
-        """Return how faithful the attributions are: the correlation with what removing columns does to the output.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-        y : ignored
-
-        Returns
-        -------
-        score : float
-            Mean over rows (and outputs) of the faithfulness correlation, from -1 to 1; random attributions give 0.
-
-        References
-        ----------
-        Bhatt, U., Weller, A. and Moura, J. M. F. (2020). Evaluating and Aggregating Feature-based Model Explanations.
-        """
-        check_is_fitted(self)
-        kept = draw_subsets(self.n_players_, _SCORE_SUBSETS, random_state=0)
-        values = self.coalition_values(X, kept)
-        full = self.explained_output(X)
-        found = self._explain_rows(check_rows(self, X, reset=False))[0].values
-        if self._target_index != "all":
-            return float(subset_faithfulness(found.reshape(len(found), -1), kept, values, full).mean())
-        scores = [
-            subset_faithfulness(found[..., k].reshape(len(found), -1), kept, values[..., k], full[:, k])
-            for k in range(full.shape[1])
-        ]
-        return float(np.mean(scores))
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_model")
@@ -471,13 +428,16 @@ class BaseExplainer(PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstim
     @property
     def _value_shape(self):
         """Shape of the attributions of one row."""
-        return (self.n_players_,) if len(self._row_shape) == 1 else self._row_shape
+        return (self.n_players_,) if len(self._row_shape) == 1 or self._grouped else self._row_shape
 
     def _to_players(self, attributions, X, inputs):
         """Fold attributions of the network's inputs back to the columns of X, and add up those of a group."""
         if len(self._row_shape) > 1:
-            return attributions
-        folded = self._model.columns.fold(attributions, X, inputs)
+            if not self._grouped:
+                return attributions
+            folded = attributions.reshape(len(attributions), -1)
+        else:
+            folded = self._model.columns.fold(attributions, X, inputs)
         return folded @ group_matrix(self._members, folded.shape[1], folded.dtype) if self._grouped else folded
 
 

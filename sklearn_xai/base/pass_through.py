@@ -21,10 +21,10 @@ class PassThrough:
         """Labels of the classes, shape (n_classes,); only where the estimator is a classifier."""
         check_is_fitted(self)
         if self._model.classes is None:
-            raise AttributeError(f"{type(self.estimator).__name__} is not a classifier and has no classes_.")
+            raise AttributeError(f"{type(self._given).__name__} is not a classifier and has no classes_.")
         return self._model.classes
 
-    @available_if(lambda self: is_network(split_pipeline(self.estimator)[1]) or hasattr(self.estimator, "predict"))
+    @available_if(lambda self: is_network(split_pipeline(self._given)[1]) or hasattr(self._given, "predict"))
     def predict(self, X):
         """Return what the estimator predicts, labels as it was given them, shape (n_samples,).
 
@@ -34,7 +34,7 @@ class PassThrough:
         """
         return self._pass_through("predict", X)
 
-    @available_if(lambda self: is_classifier(self.estimator) and hasattr(self.estimator, "predict_proba"))
+    @available_if(lambda self: is_classifier(self._given) and hasattr(self._given, "predict_proba"))
     def predict_proba(self, X):
         """Return the probabilities the estimator gives to ``classes_``, shape (n_samples, n_classes).
 
@@ -46,8 +46,8 @@ class PassThrough:
 
     @available_if(
         lambda self: (
-            is_classifier(self.estimator)
-            and (is_net(split_pipeline(self.estimator)[1]) or hasattr(self.estimator, "decision_function"))
+            is_classifier(self._given)
+            and (is_net(split_pipeline(self._given)[1]) or hasattr(self._given, "decision_function"))
         )
     )
     def decision_function(self, X):
@@ -63,7 +63,7 @@ class PassThrough:
         check_is_fitted(self)
         X = check_rows(self, X, reset=False)
         if self._model.network is None:
-            return getattr(self.estimator_, method)(X)
+            return getattr(self.estimator_ if self._reader is None else split_pipeline(self.estimator_)[1], method)(X)
         if method == "decision_function":
             proba = self._model.predict_proba(X).astype(np.float64).clip(1e-12, 1)
             return np.log(proba[:, 1] / proba[:, 0]) if proba.shape[1] == 2 else np.log(proba)
@@ -83,11 +83,11 @@ class PassThrough:
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64"]
-        tags.target_tags.required = not is_trained(self.estimator)
-        if is_network(split_pipeline(self.estimator)[1]):
+        tags.target_tags.required = not is_trained(self._given)
+        if is_network(split_pipeline(self._given)[1]):
             tags.transformer_tags.preserves_dtype = ["float32"]
-        if not is_network(self.estimator) and hasattr(self.estimator, "__sklearn_tags__"):
-            inner = get_tags(self.estimator).input_tags
+        if not is_network(self._given) and hasattr(self._given, "__sklearn_tags__"):
+            inner = get_tags(self._given).input_tags
             tags.input_tags.allow_nan = inner.allow_nan
             tags.input_tags.categorical = inner.categorical
             tags.input_tags.string = inner.string

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sklearn_xai.background import resolve_groups
+from sklearn_xai.background import image_groups, resolve_groups
 
 _SHOWN = 4  # columns of a group whose values are spelled out
 
@@ -29,14 +29,16 @@ def find_players(X, feature_groups, names, inputs, caller):
     """
     shape = X.shape[1:]
     if len(shape) == 1:
+        if not (feature_groups is None or isinstance(feature_groups, (dict, str))):
+            raise ValueError(
+                f"The 'feature_groups' parameter of {caller} must be a dict of lists of columns or 'correlated' for a "
+                f"table; squares and arrays of labels are for images. Got {type(feature_groups).__name__}."
+            )
         return resolve_groups(feature_groups, names, caller, X)
-    if feature_groups is not None:
-        raise ValueError(
-            f"The 'feature_groups' parameter of {caller} groups the columns of a table; X has rows of shape {shape}. "
-            "Leave it None."
-        )
-    if not {"image", "tokens"} & set(inputs):
+    if not {"image"} & set(inputs):
         raise ValueError(f"{caller} explains tables: X must be 2-dimensional. Got rows of shape {shape}.")
+    if feature_groups is not None:
+        return image_groups(feature_groups, shape, caller)
     members = [np.array([j]) for j in range(int(np.prod(shape)))]
     return np.array([f"x{j}" for j in range(len(members))], dtype=object), members
 

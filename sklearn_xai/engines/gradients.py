@@ -37,15 +37,27 @@ def pick(outputs, target):
     return outputs.gather(1, target[:, None])[:, 0]
 
 
-def gradient(network, z, target, batch_size=None):
+def evaluate(site, h, context):
+    """Return the explained outputs for values at a site, without gradients; one row of either serves all of the other."""
+    with torch.no_grad():
+        if len(h) == 1 < len(context):
+            h = h.expand(len(context), *h.shape[1:])
+        return site.tail(site.own(h), context)
+
+
+def gradient(site, v, target, context, batch_size=None):
     """Return the gradient of the explained output at some rows, and the outputs there.
 
     Parameters
     ----------
-    network : Network
-    z : Tensor of shape (n_rows, ...)
+    site : Split or Site
+        Where the gradient is taken: at the input, at the vectors of tokens, at a layer.
+    v : Tensor of shape (n_rows, ...)
+        The site's variable.
     target : int, int Tensor of shape (n_rows,), or callable
         A callable is given the outputs and returns the target.
+    context : Tensor of shape (1, ...) or (n_rows, ...)
+        As ``site.context`` returns it.
     batch_size : int, optional
         Network rows run at once.
 
@@ -54,34 +66,41 @@ def gradient(network, z, target, batch_size=None):
     gradient : Tensor of shape (n_rows, ...)
     outputs : Tensor of shape (n_rows, n_outputs)
     """
-    found, results = [], []
-    step = chunk_rows(z[0].numel(), batch_size)
-    for first in range(0, len(z), step):
-        leaf = z[first : first + step].detach().requires_grad_(True)
-        outputs = network(leaf.clone())  # a copy, as the module's first step may be in place
-        chosen = target(outputs.detach()) if callable(target) else target
+    site, found = site.at_rows, []
+    step = chunk_rows(v[0].numel(), batch_size)
+    for first in range(0, len(v), step):
+        rows = slice(first, first + step)
+        leaf = v[rows].detach().requires_grad_(True)
+        outputs = site.tail(site.own(leaf), context if len(context) == 1 else context[rows])
+        chosen = target(outputs.detach()) if callable(target) else _of_rows(target, rows)
         slope = None
         if outputs.requires_grad:
             slope = torch.autograd.grad(pick(outputs, chosen).sum(), leaf, allow_unused=True)[0]
-        found.append(torch.zeros_like(leaf) if slope is None else slope)
-        results.append(outputs.detach())
-    return torch.cat(found), torch.cat(results)
+        found.append((torch.zeros_like(leaf) if slope is None else slope, outputs.detach()))
+    return found[0] if len(found) == 1 else tuple(torch.cat(parts) for parts in zip(*found, strict=True))
 
 
-def path_gradient(split, z, baseline, nodes, weights, target, batch_size=None):
-    """Return the weighted gradient at blends ``baseline + node * (z - baseline)`` of each row.
+def _of_rows(target, rows):
+    return target if isinstance(target, int) else target[rows]
+
+
+def path_gradient(site, v, baseline, nodes, weights, target, context, batch_size=None):
+    """Return the weighted gradient at blends ``baseline + node * (v - baseline)`` of each row.
 
     With an affine head, the blends are made after it: the head and its backward run once per row, not once per node.
 
     Parameters
     ----------
-    split : Split
-    z : Tensor of shape (n_rows, ...)
+    site : Split or Site
+    v : Tensor of shape (n_rows, ...)
+        The site's variable: the input rows, the vectors of tokens, or the values of a layer.
     baseline : Tensor of shape (1, ...) or (n_rows, ...)
     nodes : Tensor of shape (n_nodes,)
     weights : Tensor of shape (n_nodes,), or callable
         A callable gets the values and slopes of some rows, each (n_rows, n_nodes), and returns (n_rows, n_nodes).
     target : int or int Tensor of shape (n_rows,)
+    context : Tensor of shape (1, ...) or (n_rows, ...)
+        As ``site.context`` returns it.
     batch_size : int, optional
         Network rows run at once.
 
@@ -89,28 +108,25 @@ def path_gradient(split, z, baseline, nodes, weights, target, batch_size=None):
     -------
     Path
     """
-    end, pull = split.enter(z)
-    path = path_gradient_after_head(split, z[:1], end, split.enter(baseline)[0], nodes, weights, target, batch_size)
+    end, pull = site.enter(v)
+    start = site.enter(baseline)[0]
+    path = path_gradient_between(site, end, start, nodes, weights, target, context, batch_size)
     return path._replace(gradient=pull(path.gradient))
 
 
-def path_gradient_after_head(split, like, end, start, nodes, weights, target, batch_size=None):
-    """Do as ``path_gradient`` between pre-activations, shape (n_rows, ...), and return the gradient there.
-
-    ``like`` is any one input row, shape (1, ...).
-    """
+def path_gradient_between(site, end, start, nodes, weights, target, context, batch_size=None):
+    """Do as ``path_gradient`` between what ``site.enter`` returned, shape (n_rows, ...), and return the gradient there."""
     n_rows, n_nodes = len(end), len(nodes)
-    layout = _Layout(end.shape[1:], split.channels_last)
+    layout = _Layout(end.shape[1:], site.channels_last)
     end, start = layout.flat(end), layout.flat(start)
     total = torch.empty_like(end)
     values, slopes = end.new_empty(n_rows, n_nodes), end.new_empty(n_rows, n_nodes)
     step = max(1, chunk_rows(end.shape[1], batch_size) // n_nodes)
     for first in range(0, n_rows, step):
         rows = slice(first, first + step)
-        origin = start if len(start) == 1 else start[rows]
-        chosen = target if isinstance(target, int) else target[rows]
+        origin, around = (part if len(part) == 1 else part[rows] for part in (start, context))
         total[rows], values[rows], slopes[rows] = _chunk(
-            split, like, layout, end[rows], origin, nodes, weights, chosen, batch_size
+            site, around, layout, end[rows], origin, nodes, weights, _of_rows(target, rows), batch_size
         )
     return Path(layout.shaped(total), values, slopes)
 
@@ -133,7 +149,7 @@ class _Layout:
         return flat.reshape(-1, height, width, channels).permute(0, 3, 1, 2)
 
 
-def _chunk(split, like, layout, end, start, nodes, weights, target, batch_size):
+def _chunk(site, context, layout, end, start, nodes, weights, target, batch_size):
     """Blend, run and weigh a few rows: all their nodes in one batch (in several when one row alone is too many)."""
     n_rows, n_nodes = len(end), len(nodes)
     delta = (end - start)[:, None]
@@ -143,7 +159,8 @@ def _chunk(split, like, layout, end, start, nodes, weights, target, batch_size):
         part = nodes[first : first + most]
         blend = torch.addcmul(start[:, None], part[:, None], delta)
         leaf = layout.shaped(blend.flatten(0, 1)).requires_grad_(True)
-        outputs = split.tail(split.own(leaf), like)
+        around = context if len(context) == 1 else context.repeat_interleave(len(part), dim=0)
+        outputs = site.tail(site.own(leaf), around)
         explained = pick(outputs, target if isinstance(target, int) else target.repeat_interleave(len(part)))
         found = None
         if explained.requires_grad:

@@ -58,6 +58,23 @@ class Split:
         """Whether there is a head."""
         return self.path is not None
 
+    @property
+    def at_rows(self):
+        """The whole network, for one evaluation at each row."""
+        return Split(self.network) if self.found else self
+
+    def variable(self, z):
+        """Return what is attributed to: the input itself."""
+        return z
+
+    def context(self, z):
+        """Return what the tail needs to know of input rows: nothing but their shape."""
+        return z[:1]
+
+    def still(self, v, context):
+        """Return which elements of the variable play no part: none."""
+        return None
+
     def head(self, z):
         """Return the pre-activations of input rows."""
         return z if not self.found else _run_until(self.network, self._layer(self.path), z)
@@ -148,7 +165,8 @@ def find_affine_head(network, rows):
     """
     with network.frozen():
         z = network.tensor(rows)
-        if not z.is_floating_point() or isinstance(network.module, torch.jit.ScriptModule):
+        unblended = not z.is_floating_point() or network.takes_integers  # blends of ids are none
+        if unblended or isinstance(network.module, torch.jit.ScriptModule):
             return Split(network)
         points = _blended(z)
         calls = _record(network, points)
@@ -162,6 +180,47 @@ def find_affine_head(network, rows):
         split.channels_last = _takes_channels_last(split, z)
         split.in_place = _writes_to_its_input(split, z)
     return split
+
+
+def find_cut(network, path, z):
+    """Return the Split of a network at a layer, affine or not, if rows reach the output through it only, else None.
+
+    Call inside ``network.frozen()``.
+    """
+    if isinstance(network.module, torch.jit.ScriptModule):
+        return None
+    split, points = Split(network, path), _blended(z)[: 2 * len(z)]
+    if not _is_cut(split, points):
+        return None
+    split = _skipping(split, _calls_before(network, path, points), points)
+    split.in_place = _writes_to_its_input(split, z)
+    return split
+
+
+def _calls_before(network, path, points):
+    """Return (name, output) of each leaf layer that is called, once, before a layer."""
+    module = network.module
+    inside = {id(part) for part in module.get_submodule(path).modules()}
+    outside = {
+        part: name
+        for name, part in module.named_modules()
+        if not list(part.children()) and name and id(part) not in inside
+    }
+    seen, handles = [], []
+    try:
+        for part in outside:
+            handles.append(part.register_forward_hook(lambda part, args, output: seen.append((part, output))))
+        with torch.no_grad():
+            _run_until(network, module.get_submodule(path), points)
+    finally:
+        for handle in handles:
+            handle.remove()
+    once = [part for part, _ in seen]
+    return [
+        (outside[part], output)
+        for part, output in seen
+        if once.count(part) == 1 and isinstance(output, torch.Tensor) and len(output) == len(points)
+    ]
 
 
 def _blended(z):

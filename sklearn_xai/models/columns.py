@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sklearn_xai.models.layout import Layout, is_mapping
 from sklearn_xai.models.network import unwrap
 from sklearn_xai.tables import assemble, is_frame, stack_rows, take_rows
 
@@ -41,11 +42,19 @@ def run_steps(steps, X):
 
 
 def as_array(Z):
-    """Return what a transformer returned as a dense array of numbers."""
+    """Return what a transformer returned as a dense array of numbers; a dict of arrays as one table."""
+    if is_mapping(Z):
+        return Layout(Z).table(Z)
     if hasattr(Z, "toarray"):
         Z = Z.toarray()
     Z = np.asarray(Z)
     return Z.astype(np.float64) if Z.dtype.kind in "Ob" else Z
+
+
+def find_layout(steps, X, caller):
+    """Return how the columns of what the steps return are arguments of a module, where they return a dict."""
+    Z = run_steps(steps, take_rows(X, slice(1)))
+    return Layout(Z, caller) if is_mapping(Z) else None
 
 
 class ColumnMap:

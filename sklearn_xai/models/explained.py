@@ -13,7 +13,8 @@ from sklearn.utils.metadata_routing import get_routing_for_object, process_routi
 from sklearn_xai._rng import draw_seed, isolated_rng, own_random_state
 from sklearn_xai.models.affine_head import find_affine_head
 from sklearn_xai.models.blackbox import BlackBox
-from sklearn_xai.models.columns import as_array, find_columns, run_steps, split_pipeline
+from sklearn_xai.models.columns import as_array, find_columns, find_layout, run_steps, split_pipeline
+from sklearn_xai.models.layout import Layout, is_mapping
 from sklearn_xai.models.network import Network, is_module, is_net, is_network, train_network, unwrap
 from sklearn_xai.tables import take_rows
 
@@ -33,6 +34,8 @@ class ExplainedModel:
     output : {"auto", "raw", "proba"}
     gradients : bool
         Whether the explainer needs gradients, and so a network at the end and columns that can be folded back.
+    layout : Layout, optional
+        How the columns of a row are the arguments of the network's module, where the user gave a dict.
     probing : bool
         Whether to find out which column feeds which input of the final estimator; without, columns are removed in raw
         rows.
@@ -41,7 +44,16 @@ class ExplainedModel:
     """
 
     def __init__(
-        self, estimator, background, names, *, output="auto", gradients=False, probing=True, caller="Explainer"
+        self,
+        estimator,
+        background,
+        names,
+        *,
+        output="auto",
+        gradients=False,
+        probing=True,
+        layout=None,
+        caller="Explainer",
     ):
         steps, final = split_pipeline(estimator)
         self.network = self.blackbox = self.columns = self.split = self._final = None
@@ -51,9 +63,9 @@ class ExplainedModel:
             if gradients or probing or not steps:
                 self.columns = find_columns(steps, table, names, caller if gradients else None)
             affine = self.columns.affine if self.columns is not None else None
-            self.network = Network(
-                final, self.inputs(background)[:_HEAD_ROWS], output=output, prefix=affine, caller=caller
-            )
+            layout = find_layout(steps, background, caller) if steps else layout
+            few = self.inputs(take_rows(background, slice(_HEAD_ROWS)))
+            self.network = Network(final, few, output=output, prefix=affine, layout=layout, caller=caller)
         elif gradients:
             raise ValueError(
                 f"{caller} takes gradients: the 'estimator' parameter must be a skorch net, a torch.nn.Module, or a "
@@ -154,7 +166,7 @@ class ExplainedModel:
         return self.split
 
 
-def train_clone(estimator, X, y, *, random_state=None, fit_params=None):
+def train_clone(estimator, X, y, *, layout=None, random_state=None, fit_params=None):
     """Train a clone of an estimator on (X, y), as every scikit-learn meta-estimator does.
 
     A skorch net, alone or at the end of a Pipeline, gets rows of its module's type and labels as it needs them. A
@@ -166,6 +178,8 @@ def train_clone(estimator, X, y, *, random_state=None, fit_params=None):
     estimator : estimator, skorch net, torch.nn.Module or Pipeline
     X : table of shape (n_samples, n_features)
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+    layout : Layout, optional
+        How the columns of X are the arguments of the net's module.
     random_state : int, RandomState or None
         Seeds the training: torch's generator and every ``random_state`` parameter that is None.
     fit_params : dict, optional
@@ -179,13 +193,13 @@ def train_clone(estimator, X, y, *, random_state=None, fit_params=None):
     if random_state is not None:
         _seed(trained, rng)
     with isolated_rng(draw_seed(rng)), torch.inference_mode(False), torch.enable_grad():
-        return _train(trained, estimator, X, y, fit_params)
+        return _train(trained, estimator, X, y, fit_params, layout)
 
 
-def _train(estimator, original, X, y, fit_params):
+def _train(estimator, original, X, y, fit_params, layout=None):
     """Fit an estimator; a net at the end of a Pipeline, nested or not, is given what its module takes."""
     if is_net(estimator):
-        return train_network(estimator, X, y, renew=_was_fitted(original), fit_params=fit_params)
+        return train_network(estimator, X, y, layout=layout, renew=_was_fitted(original), fit_params=fit_params)
     if not hasattr(estimator, "steps") or not is_net(split_pipeline(estimator)[1]):
         return estimator.fit(X, y, **fit_params)
     first, last = _share(estimator, fit_params)
@@ -193,7 +207,8 @@ def _train(estimator, original, X, y, fit_params):
         before = estimator[:-1]
         X = before.fit_transform(X, y, **first)
         estimator.steps[:-1] = before.steps  # a Pipeline with memory fits copies of its steps
-    _train(estimator.steps[-1][1], original.steps[-1][1], as_array(X), y, last)
+    layout = Layout(X) if is_mapping(X) else None
+    _train(estimator.steps[-1][1], original.steps[-1][1], as_array(X), y, last, layout)
     return estimator
 
 

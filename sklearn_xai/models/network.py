@@ -81,14 +81,17 @@ class Network:
         output as it stands for a plain module.
     prefix : tuple of (matrix (n_hidden, n_inputs), offset (n_hidden,)), optional
         An affine map that is applied before the network, such as a fitted PCA.
+    layout : Layout, optional
+        How the columns of a row are the arguments of the module, where it has several.
     caller : str
         The explainer's name, for messages.
     """
 
-    def __init__(self, estimator, sample, *, output="auto", prefix=None, caller="Network"):
+    def __init__(self, estimator, sample, *, output="auto", prefix=None, layout=None, caller="Network"):
         self.estimator = unwrap(estimator)
         self.output = output
         self.prefix = prefix
+        self.layout = layout
         self.is_net = not isinstance(self.estimator, nn.Module)
         self.classifier = self.is_net and is_classifier(self.estimator)
         self._nonlinearity = self._find_nonlinearity() if self.is_net else None
@@ -115,8 +118,9 @@ class Network:
     # ------------------------------------------------------------------ what kind of network it is
     @property
     def module(self):
-        """The torch module that is explained."""
-        return self.estimator.module_ if self.is_net else self.estimator
+        """The torch module that is explained; of a compiled one, the module that was compiled."""
+        module = self.estimator.module_ if self.is_net else self.estimator
+        return getattr(module, "_orig_mod", module)
 
     @property
     def dtype(self):
@@ -170,9 +174,10 @@ class Network:
     def frozen(self):
         """Evaluation mode without parameter gradients; everything of the user's is put back, also after an error."""
         module = self.module
+        eager = _uncompiled(self.estimator.module_ if self.is_net else self.estimator)
         recurrent = any(isinstance(part, nn.RNNBase) for part in module.modules())
         cudnn = torch.backends.cudnn.flags(enabled=False) if recurrent and self.device.type == "cuda" else nullcontext()
-        with _LOCK, torch.inference_mode(False), torch.enable_grad(), isolated_rng(), cudnn:
+        with _LOCK, torch.inference_mode(False), torch.enable_grad(), isolated_rng(), cudnn, eager:
             modes = [(part, part.training) for part in module.modules()]
             learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
             try:
@@ -193,7 +198,12 @@ class Network:
             z = torch.nn.functional.linear(z, self._constant(matrix), self._constant(offset))
         elif self._writes_input:
             z = z.clone()
-        out = self.estimator.infer(z) if self.is_net else self.estimator(z)
+        if self.layout is not None:
+            z = self.layout.unpack(z)
+        if self.is_net:
+            out = self.estimator.infer(z)
+        else:
+            out = self.estimator(**z) if isinstance(z, dict) else self.estimator(z)
         return out[0] if isinstance(out, (tuple, list)) else out
 
     def _constant(self, array):
@@ -244,7 +254,7 @@ class Network:
 
     def with_output(self, output, sample):
         """Return the same network seen at another output."""
-        return Network(self.estimator, sample, output=output, prefix=self.prefix)
+        return Network(self.estimator, sample, output=output, prefix=self.prefix, layout=self.layout)
 
     # ------------------------------------------------------------------ checks
     def _wants_terminal(self, terminal, caller):
@@ -295,6 +305,12 @@ class _LastNonlinearity(TorchFunctionMode):
         return None, None
 
 
+def _uncompiled(given):
+    """Run compiled modules as they were written: hooks and functions of our own would have them compiled anew."""
+    compiled = any(hasattr(part, "_orig_mod") or part._compiled_call_impl is not None for part in given.modules())
+    return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
+
+
 def _has_criterion(net):
     return any(getattr(net, name, None) is not None for name in getattr(net, "_criteria", None) or ["criterion"])
 
@@ -327,19 +343,19 @@ def _stored_classes(net):
 
 
 # ---------------------------------------------------------------------- training
-def train_network(net, X, y, *, renew=False, fit_params=None):
+def train_network(net, X, y, *, layout=None, renew=False, fit_params=None):
     """Fit a clone of a skorch net on an array, whatever its type and labels; returns the net.
 
     The labels of a classifier may be anything: the net is trained on their indices, and keeps them as
-    ``training_classes_``. ``renew`` draws the weights of a module given as an instance anew: skorch trains the
-    instance itself, so a clone of a fitted net starts from what that net has learned. Call inside ``isolated_rng``.
+    ``training_classes_``. A ``layout`` says how columns are arguments of the module. ``renew`` draws the weights of a
+    module given as an instance anew: skorch trains the instance itself, so a clone of a fitted net starts from what
+    that net has learned. Call inside ``isolated_rng``.
     """
     if renew and isinstance(net.module, nn.Module) and not _has_params(net, "module__"):
         _renew(net.module)
-    dtype, out_ndim = _look_at_module(net, X)
     X = np.asarray(X)
-    keep_integers = X.dtype.kind in "iu" and dtype is None
-    X = np.array(X, dtype=np.int64 if keep_integers else (dtype or np.float32))
+    dtype, out_ndim = _look_at_module(net, X, layout)
+    X = np.array(X, dtype=np.int64 if dtype is None else dtype)
     labels = None
     if y is not None and is_classifier(net) and np.ndim(y) == 1:
         encoder = LabelEncoder().fit(y)
@@ -348,7 +364,7 @@ def train_network(net, X, y, *, renew=False, fit_params=None):
     elif y is not None:
         y = np.array(y, dtype=X.dtype if X.dtype.kind == "f" else np.float32)
         y = y.reshape(len(y), -1) if out_ndim != 1 else y
-    net.fit(X, y, **(fit_params or {}))
+    net.fit(X if layout is None else layout.unpack(X), y, **(fit_params or {}))
     if labels is not None:
         net.training_classes_ = labels
     return net
@@ -376,7 +392,7 @@ def _renew(module):
         )
 
 
-def _look_at_module(net, X):
+def _look_at_module(net, X, layout):
     """Return (the floating type of the module's input or None for token ids, the number of axes of its output)."""
     probe = clone(net)
     probe.set_params(verbose=0)
@@ -384,14 +400,15 @@ def _look_at_module(net, X):
         probe.initialize()
     except (RuntimeError, TypeError, ValueError):
         return np.float32, None  # its size is set when training begins, by a callback
-    if _has_embedding(probe.module_) and np.asarray(X).dtype.kind in "iu":
+    if _has_embedding(probe.module_) and X.dtype.kind in "iu":
         return None, None
     lazy = (p for p in probe.module_.parameters() if not isinstance(p, nn.parameter.UninitializedParameter))
     dtype = {torch.float64: np.float64}.get(next((p.dtype for p in lazy), None), np.float32)
     try:
         probe.module_.eval()
         with torch.no_grad():
-            out = probe.infer(torch.as_tensor(np.array(X[:2], dtype=dtype), device=probe.device))
+            rows = torch.as_tensor(np.array(X[:2], dtype=dtype), device=probe.device)
+            out = probe.infer(rows if layout is None else layout.unpack(rows))
     except (RuntimeError, TypeError, ValueError, IndexError):
         return dtype, None
     return dtype, (out[0] if isinstance(out, (tuple, list)) else out).ndim

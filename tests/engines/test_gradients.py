@@ -40,7 +40,8 @@ def on_path(module, X, baseline, target, *, split=None, weights=WEIGHTS, batch_s
         z, start = network.tensor(X), network.tensor(baseline)
         target = target if isinstance(target, int) else torch.as_tensor(target)
         weights = weights if callable(weights) else torch.as_tensor(weights).to(z)
-        return path_gradient(split, z, start, torch.as_tensor(NODES).to(z), weights, target, batch_size), split
+        nodes = torch.as_tensor(NODES).to(z)
+        return path_gradient(split, z, start, nodes, weights, target, split.context(z), batch_size), split
 
 
 @pytest.mark.parametrize("name", [*TABLES, *WITHOUT_HEAD])
@@ -113,7 +114,8 @@ def test_gradient_is_that_of_each_row_alone(batch_size):
     module, X = seeded(Skip), rows()
     network = Network(module, X)
     with network.frozen():
-        found, outputs = gradient(network, network.tensor(X), lambda outputs: outputs.argmax(dim=1), batch_size)
+        z = network.tensor(X)
+        found, outputs = gradient(Split(network), z, lambda outputs: outputs.argmax(dim=1), z[:1], batch_size)
     np.testing.assert_allclose(outputs, run(module, X), atol=1e-12)
     np.testing.assert_allclose(found, gradient_loop(module, X, run(module, X).argmax(axis=1)), atol=1e-12)
 
@@ -123,7 +125,7 @@ def test_gradient_through_a_first_step_in_place_leaves_the_rows_alone():
     network = Network(module, X)
     with network.frozen():
         z = network.tensor(X)
-        found, _ = gradient(network, z, 0)
+        found, _ = gradient(Split(network), z, 0, z[:1])
     np.testing.assert_array_equal(z, X)
     np.testing.assert_allclose(found, gradient_loop(module, X, 0), atol=1e-12)
 
@@ -145,7 +147,8 @@ def test_a_constant_output_has_no_gradient(attached):
     X = rows().astype(np.float32)
     network = Network(Constant(attached), X)
     with network.frozen():
-        found, outputs = gradient(network, network.tensor(X), 0)
+        z = network.tensor(X)
+        found, outputs = gradient(Split(network), z, 0, z[:1])
         path, _ = on_path(Constant(attached), X, X[:1], 0)
     assert (found == 0).all() and (path.gradient == 0).all() and (path.slopes == 0).all()
     assert (outputs[:, 0] == 1).all() and (path.values == 1).all()

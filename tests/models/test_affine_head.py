@@ -217,7 +217,7 @@ def test_the_path_is_that_of_the_whole_network(kind):
     with network.frozen():
         z = network.tensor(rows)
         found, expected = (
-            path_gradient(one, z, z.mean(dim=0, keepdim=True), nodes, torch.full_like(nodes, 1 / 7), 1)
+            path_gradient(one, z, z.mean(dim=0, keepdim=True), nodes, torch.full_like(nodes, 1 / 7), 1, z[:1])
             for one in (split, Split(network))
         )
     for field in ("gradient", "values", "slopes"):
@@ -238,7 +238,7 @@ def test_layers_before_the_cut_run_once_a_row(kind):
     try:
         with network.frozen():
             z = network.tensor(rows)
-            path_gradient(split, z, z[:1], torch.linspace(0, 1, 9), torch.full((9,), 1 / 9), 0)
+            path_gradient(split, z, z[:1], torch.linspace(0, 1, 9), torch.full((9,), 1 / 9), 0, z[:1])
     finally:
         type(layer).forward = inside
     assert sum(n for self, n in calls if self is layer) == len(rows) + 1  # each row once, and the baseline

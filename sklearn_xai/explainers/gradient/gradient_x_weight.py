@@ -27,7 +27,7 @@ class _WithoutActivations(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def connection_weights(network, z):
+def connection_weights(site, v, context):
     """Return the weight that connects each input with each output (Olden, Joy & Death, 2004).
 
     It is the input-output gradient of the network with its non-linearities replaced by the identity: for a multi-layer
@@ -35,9 +35,11 @@ def connection_weights(network, z):
 
     Parameters
     ----------
-    network : Network
-    z : Tensor of shape (n_rows, ...)
-        Any rows of data; the weights do not depend on them.
+    site : Split or Site
+    v : Tensor of shape (n_rows, ...)
+        The site's variable of any rows of data; the weights do not depend on them.
+    context : Tensor of shape (1, ...) or (n_rows, ...)
+        As ``site.context`` returns it.
 
     Returns
     -------
@@ -48,9 +50,9 @@ def connection_weights(network, z):
     ValueError
         When what is left is not linear, so that no weight connects an input with the output.
     """
-    leaf = z.detach().requires_grad_(True)
+    leaf = v.detach().requires_grad_(True)
     with _WithoutActivations():
-        outputs = network(leaf.clone())
+        outputs = site.tail(leaf.clone(), context)
     found = nonlinear_operation(outputs.grad_fn) if outputs.grad_fn is not None else None
     weights = []
     for k in range(outputs.shape[1] if found is None else 0):
@@ -81,6 +83,7 @@ class GradientXWeightExplainer(GradientExplainer):
     Parameters
     ----------
     %(estimator)s
+    %(site)s
     %(shared)s
 
     Attributes
@@ -115,13 +118,12 @@ class GradientXWeightExplainer(GradientExplainer):
     """
 
     def _prepare(self, X, y, rng):
-        super()._prepare(X, y, rng)
-        network = self._model.network
+        site, network = self._site, self._model.network
         with network.frozen():
             z = network.tensor(self._model.inputs(self.background_)[:16])
-            self.connection_weights_ = connection_weights(network, z).cpu().numpy()
+            self.connection_weights_ = connection_weights(site.at_rows, site.variable(z), site.context(z)).cpu().numpy()
 
-    def _attribute_inputs(self, z, choose):
-        found, outputs = gradient(self._model.network, z, choose, self.batch_size)
-        weights = torch.as_tensor(self.connection_weights_, device=z.device)
+    def _attribute_variable(self, v, context, choose):
+        found, outputs = gradient(self._site, v, choose, context, self.batch_size)
+        weights = torch.as_tensor(self.connection_weights_, device=v.device)
         return found * weights[choose(outputs)], outputs, None

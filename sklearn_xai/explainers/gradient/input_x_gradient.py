@@ -14,6 +14,7 @@ class InputXGradientExplainer(GradientExplainer):
     Parameters
     ----------
     %(estimator)s
+    %(site)s
     %(shared)s
 
     Attributes
@@ -42,6 +43,6 @@ class InputXGradientExplainer(GradientExplainer):
     True
     """
 
-    def _attribute_inputs(self, z, choose):
-        found, outputs = gradient(self._model.network, z, choose, self.batch_size)
-        return found * z, outputs, None
+    def _attribute_variable(self, v, context, choose):
+        found, outputs = gradient(self._site, v, choose, context, self.batch_size)
+        return found * v, outputs, None

@@ -10,8 +10,8 @@ import torch
 from scipy.special import roots_legendre
 
 from sklearn_xai._compat import Interval, StrOptions
-from sklearn_xai.background import BASELINES, resolve_baseline
-from sklearn_xai.engines import path_gradient_after_head, pick
+from sklearn_xai.background import BASELINES
+from sklearn_xai.engines import evaluate, path_gradient_between, pick
 from sklearn_xai.explainers.gradient._base import GradientExplainer
 
 METHODS = ("adaptive", "gausslegendre", "riemann_left", "riemann_right", "riemann_middle", "riemann_trapezoid")
@@ -62,15 +62,21 @@ def balanced_weights(values, slopes):
     return weights
 
 
-def integrated_gradients(split, z, baselines, choose, *, n_steps="auto", tol=1e-2, method="adaptive", batch_size=None):
+def integrated_gradients(
+    site, v, baselines, context, choose, *, n_steps="auto", tol=1e-2, method="adaptive", batch_size=None
+):
     """Return the integrated gradients of some rows, averaged over baselines; call inside ``network.frozen()``.
 
     Parameters
     ----------
-    split : Split
-        The network, after its affine head where it has one.
-    z : Tensor of shape (n_rows, ...)
+    site : Split or Site
+        Where the network is looked into: at its input, after its affine head where it has one, or further inside.
+    v : Tensor of shape (n_rows, ...)
+        The site's variable.
     baselines : Tensor of shape (n_baselines, ...)
+        What plays no part in a row, such as padding, keeps its value.
+    context : Tensor of shape (1, ...) or (n_rows, ...)
+        As ``site.context`` returns it.
     choose : callable
         From outputs to the index of the explained one.
     n_steps : int or "auto"
@@ -84,28 +90,30 @@ def integrated_gradients(split, z, baselines, choose, *, n_steps="auto", tol=1e-
 
     Returns
     -------
-    attributions : Tensor of the shape of z
+    attributions : Tensor of the shape of v
     outputs : Tensor of shape (n_rows, n_outputs)
-    base_outputs : Tensor of shape (1, n_outputs)
+    base_outputs : Tensor of shape (1 or n_rows, n_outputs)
         Mean output of the baselines.
     """
-    end, pull = split.enter(z)
-    starts = split.enter(baselines)[0]
-    with torch.no_grad():
-        outputs, base_outputs = (split.tail(split.own(h), z[:1]) for h in (end, starts))
+    end, pull = site.enter(v)
+    outputs, still = evaluate(site, end, context), site.still(v, context)
     target = choose(outputs)
     rounds = AUTO_STEPS if n_steps == "auto" else (n_steps,)
-    found = torch.zeros_like(z)
-    for start, baseline, base_output in zip(starts[:, None], baselines, base_outputs[:, None], strict=True):
+    found, base_outputs = torch.zeros_like(v), torch.zeros_like(outputs[:1])
+    for baseline in baselines[:, None]:
+        baseline = baseline if still is None else torch.where(still, v, baseline)
+        start = site.enter(baseline)[0]
+        base_output = evaluate(site, start, context)
         difference = pick(outputs - base_output, target)
         allowed = 0.99 * tol * difference.abs().clamp(min=1)  # the gap of the result is rounded otherwise
-        total = _integrate(split, z[:1], end, start, target, difference, allowed, rounds, method, batch_size)
-        found += pull(total) * (z - baseline)
-    return found / len(baselines), outputs, base_outputs.mean(dim=0, keepdim=True)
+        total = _integrate(site, context, end, start, target, difference, allowed, rounds, method, batch_size)
+        found += pull(total) * (v - baseline)
+        base_outputs = base_outputs + base_output
+    return found / len(baselines), outputs, base_outputs / len(baselines)
 
 
-def _integrate(split, like, end, start, target, difference, allowed, rounds, method, batch_size):
-    """Return the mean gradient between pre-activations; a row whose gap is above the allowed goes a round further."""
+def _integrate(site, context, end, start, target, difference, allowed, rounds, method, batch_size):
+    """Return the mean gradient between two values at a site; a row whose gap is above the allowed goes a round further."""
     total = torch.empty_like(end)
     left = torch.arange(len(end), device=end.device)
     for n_steps in rounds:
@@ -113,11 +121,12 @@ def _integrate(split, like, end, start, target, difference, allowed, rounds, met
         if method == "adaptive" and n_steps > 1:
             weights = balanced_weights
         chosen = target if isinstance(target, int) else target[left]
-        path = path_gradient_after_head(split, like, end[left], start, nodes, weights, chosen, batch_size)
+        origin, around = (part if len(part) == 1 else part[left] for part in (start, context))
+        path = path_gradient_between(site, end[left], origin, nodes, weights, chosen, around, batch_size)
         total[left] = path.gradient
         if n_steps == rounds[-1]:
             break
-        sums = (path.gradient * (end[left] - start)).flatten(1).sum(dim=1)
+        sums = (path.gradient * (end[left] - origin)).flatten(1).sum(dim=1)
         left = left[(sums - difference[left]).abs() > allowed[left]]
         if not len(left):
             break
@@ -136,9 +145,10 @@ class IntegratedGradientsExplainer(GradientExplainer):
     Parameters
     ----------
     %(estimator)s
-    baseline : {"zero", "mean", "median", "min", "max", "sample"} or array, default="mean"
-        Where the path begins, in the space of the network's inputs: behind a Pipeline, the mean of a one-hot block is
-        the frequency of the categories. "sample" averages the attributions over ``background_size`` background rows. An
+    baseline : {"zero", "mean", "median", "min", "max", "pad", "sample"} or array, default="mean"
+        Where the path begins, in the space that is attributed to: the network's inputs (behind a Pipeline, the mean of
+        a one-hot block is the frequency of the categories), the vectors of tokens ("pad" is that of the padding
+        token, "mean" the mean of the tokens at a place), or the units of ``layer``. "sample" averages the attributions over ``background_size`` background rows. An
         array is one baseline of shape (n_inputs,), or several, which are averaged over.
     n_steps : int or "auto", default="auto"
         Number of nodes of the path. "auto" begins with a few and goes on with the rows whose gap is above ``tol``.
@@ -151,6 +161,7 @@ class IntegratedGradientsExplainer(GradientExplainer):
         ends so that the segment's own completeness holds: on networks with kinks (ReLU) others converge slowly.
     background_size : int, default=100
         Number of background rows for ``baseline="sample"`` and the importances.
+    %(site)s
     %(shared)s
 
     Attributes
@@ -200,6 +211,8 @@ class IntegratedGradientsExplainer(GradientExplainer):
         tol=1e-2,
         method="adaptive",
         background_size=100,
+        layer=None,
+        channels="keep",
         target="auto",
         output="auto",
         feature_groups=None,
@@ -209,6 +222,8 @@ class IntegratedGradientsExplainer(GradientExplainer):
     ):
         super().__init__(
             estimator,
+            layer=layer,
+            channels=channels,
             target=target,
             output=output,
             feature_groups=feature_groups,
@@ -223,16 +238,14 @@ class IntegratedGradientsExplainer(GradientExplainer):
         self.background_size = background_size
 
     def _prepare(self, X, y, rng):
-        super()._prepare(X, y, rng)
-        rows = self.background_ if isinstance(self.baseline, str) and self.baseline == "sample" else X
-        inputs = np.asarray(self._model.inputs(rows), dtype=self._model.dtype)
-        self.baseline_ = resolve_baseline(self.baseline, inputs, type(self).__name__)
+        self.baseline_ = self._find_baseline(self.baseline, X, rng)
 
-    def _attribute_inputs(self, z, choose):
+    def _attribute_variable(self, v, context, choose):
         return integrated_gradients(
-            self._model.split,
-            z,
-            self._model.network.tensor(self.baseline_),
+            self._site,
+            v,
+            torch.as_tensor(self.baseline_).to(v),
+            context,
             choose,
             n_steps=self.n_steps,
             tol=self.tol,

@@ -18,6 +18,7 @@ class SaliencyExplainer(GradientExplainer):
     absolute : bool, default=False
         Whether to return the absolute values of the gradients. Behind a Pipeline, the gradients of the inputs that one
         column feeds are made absolute before they are added up.
+    %(site)s
     %(shared)s
 
     Attributes
@@ -57,6 +58,8 @@ class SaliencyExplainer(GradientExplainer):
         estimator,
         *,
         absolute=False,
+        layer=None,
+        channels="keep",
         target="auto",
         output="auto",
         feature_groups=None,
@@ -66,6 +69,8 @@ class SaliencyExplainer(GradientExplainer):
     ):
         super().__init__(
             estimator,
+            layer=layer,
+            channels=channels,
             target=target,
             output=output,
             feature_groups=feature_groups,
@@ -75,6 +80,6 @@ class SaliencyExplainer(GradientExplainer):
         )
         self.absolute = absolute
 
-    def _attribute_inputs(self, z, choose):
-        found, outputs = gradient(self._model.network, z, choose, self.batch_size)
+    def _attribute_variable(self, v, context, choose):
+        found, outputs = gradient(self._site, v, choose, context, self.batch_size)
         return (found.abs() if self.absolute else found), outputs, None

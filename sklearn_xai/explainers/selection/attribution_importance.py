@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from sklearn_xai.engines import gradient
-from sklearn_xai.models import Network, split_pipeline
+from sklearn_xai.models import Network, Split, split_pipeline
 
 _DRAWS = 256  # points at which gradients are taken
 
@@ -52,8 +52,8 @@ def attribution_importance(estimator):
     network = Network(final, rows[:2], caller="attribution_importance")
     total = 0.0
     with network.frozen():
-        z = network.tensor(rows)
-        slopes = torch.stack([gradient(network, z, k)[0] for k in range(network.n_outputs)])
+        z, whole = network.tensor(rows), Split(network)
+        slopes = torch.stack([gradient(whole, z, k, z[:1])[0] for k in range(network.n_outputs)])
         if len(slopes) > 1:
             slopes = slopes - slopes.mean(dim=0)
         total = slopes.abs().mean(dim=(0, 1))

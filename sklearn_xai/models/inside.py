@@ -1,0 +1,74 @@
+"""A model seen from a site inside its network: its rows are raw rows with what they are at the site behind them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from sklearn_xai.models.affine_head import Split
+
+
+class InsideModel:
+    """What ``Coalitions`` needs of a model, with the values at a site as the columns that can be removed.
+
+    A row is its input, which stays as it is, followed by its values at the site.
+
+    Parameters
+    ----------
+    model : ExplainedModel
+    site : Site
+    rows : table of shape (n_rows, n_columns)
+    """
+
+    column_wise = True
+
+    def __init__(self, model, site, rows):
+        self.model, self.site, self.network = model, site, self
+        self.n_outputs, self.dtype, self.numpy_dtype = model.n_outputs, model.dtype, model.network.numpy_dtype
+        inputs = model.inputs(rows)
+        self._given = inputs.shape[1:]
+        with model.network.frozen(), torch.no_grad():
+            z = model.network.tensor(inputs[:1])
+            self._whole = not z.is_floating_point()
+            self._shape = tuple(site.variable(z).shape[1:])
+        n_given, n_units = int(np.prod(self._given)), int(np.prod(self._shape))
+        self.feeds = np.concatenate([np.full(n_given, -1), np.arange(n_units)])
+        self.columns = self
+
+    def feeds_of(self, X, inputs):
+        """Return the unit that each element of a row is, -1 for the input before them."""
+        return self.feeds
+
+    def inputs(self, X):
+        """Return raw rows as rows of this model."""
+        network, found = self.model.network, []
+        inputs = self.model.inputs(X)
+        with network.frozen(), torch.no_grad():
+            for start in range(0, len(inputs), 1024):
+                z = network.tensor(inputs[start : start + 1024])
+                v = self.site.variable(z).flatten(1)
+                found.append(torch.cat([z.flatten(1).to(v.dtype), v], dim=1).cpu().numpy())
+        return np.concatenate(found)
+
+    def outputs(self, X):
+        """Return the explained outputs of raw rows, shape (n_rows, n_outputs)."""
+        return self.model.outputs(X)
+
+    def find_head(self, inputs):
+        """Return this model as a network without an affine head."""
+        return Split(self)
+
+    # ------------------------------------------------------------------ as a network
+    def frozen(self):
+        """Freeze the network."""
+        return self.model.network.frozen()
+
+    def tensor(self, rows):
+        """Copy rows of this model to a tensor."""
+        return torch.as_tensor(np.array(rows, dtype=self.numpy_dtype), device=self.model.network.device)
+
+    def __call__(self, rows):
+        """Return the explained outputs of rows of this model."""
+        n_given = int(np.prod(self._given))
+        z, v = rows[:, :n_given].reshape(-1, *self._given), rows[:, n_given:].reshape(-1, *self._shape)
+        return self.site.tail(self.site.enter(v)[0], z.long() if self._whole else z)
