@@ -8,44 +8,42 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sklearn_xai.display import _attribution_arrays as arrays
-from sklearn_xai.display import _attribution_plots as plots
-from sklearn_xai.display._common import (
-    ANNOTATION_SIZE,
-    INK,
-    axes_for,
-    check_choice,
-    check_max_display,
-    require_matplotlib,
-    shorten,
-    value_text,
-)
+from sklearn_xai.display._attribution_rows import RowPictures
+from sklearn_xai.display._attribution_tables import TablePictures
+from sklearn_xai.display._common import axes_for, check_choice, check_max_display, require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-KINDS = ("bar", "beeswarm", "waterfall", "heatmap")
+KINDS = ("bar", "beeswarm", "waterfall", "heatmap", "image", "text")
 
 
-class AttributionDisplay:
-    """Show which features move the output, in which direction, and by how much.
+class AttributionDisplay(RowPictures, TablePictures):
+    """Show which features, pixels or words move the output, in which direction, and by how much.
 
     Build it with :meth:`from_estimator` or :meth:`from_explanation`, which also draw; call :meth:`plot` for another
     kind of picture of the same attributions.
 
     Parameters
     ----------
-    attributions : array-like of shape (n_samples, n_features)
-        What each feature adds to the explained output of each row, in units of that output.
+    attributions : array-like of shape (n_samples, n_features) or of the shape of images
+        What each feature adds to the explained output of each row, in units of that output. Of images, of shape
+        (n_samples, n_channels, height, width); (n_samples, height, width) only together with `data`, because
+        attributions of a table to several targets have three axes too.
     base_values : float or array-like of shape (n_samples,), default=None
         The output that the attributions start from.
     outputs : array-like of shape (n_samples,), default=None
         The explained output f(x) of each row. Without it, what the attributions leave unexplained cannot be shown.
-    data : array-like of shape (n_samples, n_features), default=None
-        The rows as numbers (codes for categories), for the colours of the beeswarm.
+    data : array-like of shape (n_samples, n_features) or of the shape of images, default=None
+        The rows as numbers (codes for categories), for the colours of the beeswarm; or the images,
+        (n_samples, n_channels, height, width) or (n_samples, height, width).
     display_data : array-like of shape (n_samples, n_features), default=None
-        The rows as the reader knows them, written beside the columns of a waterfall. `data` when not given.
+        The rows as the reader knows them, written beside the columns of a waterfall. `data` when not given. Of texts
+        the words, "" where there is none (padding).
     feature_names : sequence of str of length n_features, default=None
-        ``x0, x1, ...`` when not given.
+        ``x0, x1, ...`` when not given. None for images.
+    row_names : sequence of str of length n_samples, default=None
+        What to write beside the number of a row, such as the class that is explained there.
     target_name : str, default=None
         What is explained, in words and with its unit, such as "log-odds of >50K".
     name : str, default=None
@@ -59,6 +57,12 @@ class AttributionDisplay:
         The figure of the last picture.
     output_ax_ : matplotlib Axes
         The strip of outputs above a heatmap. Exists after ``plot("heatmap")``.
+    image_axes_ : ndarray of matplotlib Axes of shape (n_drawn, 1) or (n_drawn, 2)
+        Where each image is drawn; its attributions are in the last column. Exists after ``plot("image")``.
+    word_texts_ : list of lists of matplotlib Text
+        The words of each text drawn. Exists after ``plot("text")``.
+    kind_ : str
+        The kind of the last picture.
     max_points : int
         The largest number of rows drawn by the beeswarm (2,000) and by the heatmap (half of it). Of more rows, a sample
         that is the same every time is drawn, and the picture says so; the order of the features comes from all rows.
@@ -88,22 +92,25 @@ class AttributionDisplay:
         data: Any = None,
         display_data: Any = None,
         feature_names: Sequence[str] | None = None,
+        row_names: Sequence[str] | None = None,
         target_name: str | None = None,
         name: str | None = None,
     ) -> None:
-        self.attributions = arrays.checked_attributions(attributions)
-        n_rows, n_features = self.attributions.shape
-        self.base_values = arrays.per_row(base_values, "base_values", n_rows)
-        self.outputs = arrays.per_row(outputs, "outputs", n_rows)
-        self.data = arrays.per_cell(data, "data", self.attributions.shape)
-        self.display_data = arrays.per_cell(display_data, "display_data", self.attributions.shape)
-        names = [f"x{i}" for i in range(n_features)] if feature_names is None else [str(name) for name in feature_names]
-        if len(names) != n_features:
+        self.attributions = arrays.checked_attributions(attributions, data)
+        shape = self.attributions.shape
+        self.base_values = arrays.per_row(base_values, "base_values", shape[0])
+        self.outputs = arrays.per_row(outputs, "outputs", shape[0])
+        self.data = arrays.per_cell(data, "data", shape)
+        self.display_data = arrays.per_cell(display_data, "display_data", shape)
+        self.feature_names = []
+        if len(shape) == 2:
+            names = [f"x{i}" for i in range(shape[1])] if feature_names is None else feature_names
+            self.feature_names = arrays.names_of(names, "feature_names", shape[1], "columns")
+        elif feature_names is not None:
             raise ValueError(
-                "The 'feature_names' parameter of AttributionDisplay must have one name for each of the "
-                f"{n_features} columns of 'attributions'. Got {len(names)}."
+                f"The 'feature_names' parameter of AttributionDisplay must be None for images. Got {feature_names!r}."
             )
-        self.feature_names = names
+        self.row_names = None if row_names is None else arrays.names_of(row_names, "row_names", shape[0], "rows")
         self.target_name = target_name
         self.name = name
 
@@ -128,9 +135,9 @@ class AttributionDisplay:
         ----------
         explainer : fitted explainer
             Its ``explain(X)`` gives the attributions, its ``explained_output(X)`` the outputs.
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), (n_samples, ...) of images, or sequence of str
             The rows to explain.
-        kind : {"bar", "beeswarm", "waterfall", "heatmap"}, default="bar"
+        kind : {"bar", "beeswarm", "waterfall", "heatmap", "image", "text"}, default="bar"
             See :meth:`plot`.
         max_display : int or None, default=10
             See :meth:`plot`.
@@ -139,7 +146,7 @@ class AttributionDisplay:
         target : label or int, default=None
             Which class to draw when the explainer explains all of them.
         target_name : str, default=None
-            What is explained, in words and with its unit.
+            What is explained, in words and with its unit. The name of `target` where there are several.
         name : str, default=None
             The title. The name of the explainer's class when not given.
         ax : matplotlib Axes, default=None
@@ -158,6 +165,7 @@ class AttributionDisplay:
             outputs=outputs,
             target=target,
             classes=getattr(explainer, "classes_", None),
+            row_names=_explained_classes(explainer, X) if kind in ("image", "text") else None,
             target_name=target_name,
             name=type(explainer).__name__ if name is None else name,
             kind=kind,
@@ -175,6 +183,7 @@ class AttributionDisplay:
         outputs: Any = None,
         target: Any = None,
         classes: Any = None,
+        row_names: Sequence[str] | None = None,
         target_name: str | None = None,
         name: str | None = None,
         kind: str = "bar",
@@ -188,19 +197,23 @@ class AttributionDisplay:
         Parameters
         ----------
         explanation : shap.Explanation
-            Its `values` have shape (n_samples, n_features), (n_features,) for a single row, or
-            (n_samples, n_features, n_targets), which needs `target`.
+            Its `values` have shape (n_samples, n_features), (n_features,) for a single row, or that of images,
+            (n_samples, n_channels, height, width) or (n_samples, height, width). One more axis at the end, of several
+            targets, needs `target`: three axes are (n_samples, n_features, n_targets) unless its `data` are as many
+            images of this height and width; four are images of one target unless `data` has three.
         outputs : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
             The explained output of each row.
         target : label or int, default=None
             Which of several targets to draw: one of `classes` or of the explanation's `output_names`, or an index.
         classes : array-like of shape (n_targets,), default=None
             The labels of the targets.
+        row_names : sequence of str of length n_samples, default=None
+            What to write beside the number of a row.
         target_name : str, default=None
-            What is explained, in words and with its unit.
+            What is explained, in words and with its unit. The name of `target` where there are several.
         name : str, default=None
             The title.
-        kind : {"bar", "beeswarm", "waterfall", "heatmap"}, default="bar"
+        kind : {"bar", "beeswarm", "waterfall", "heatmap", "image", "text"}, default="bar"
             See :meth:`plot`.
         max_display : int or None, default=10
             See :meth:`plot`.
@@ -222,23 +235,26 @@ class AttributionDisplay:
         """
         values = np.asarray(explanation.values)
         base_values = getattr(explanation, "base_values", None)
-        if values.ndim == 3:
+        data = getattr(explanation, "data", None)
+        if arrays.has_targets(values, data):
             labels = classes if classes is not None else getattr(explanation, "output_names", None)
-            index = arrays.target_index(target, labels, values.shape[2])
+            index = arrays.target_index(target, labels, values.shape[-1])
             values, base_values, outputs = (
                 values[..., index],
                 arrays.pick(base_values, index),
                 arrays.pick(outputs, index),
             )
+            target_name = arrays.target_text(labels, index) if target_name is None else target_name
         elif values.ndim == 1:
             values = values[None, :]
         display = cls(
             values,
             base_values=base_values,
             outputs=outputs,
-            data=arrays.matching(getattr(explanation, "data", None), values.shape),
+            data=arrays.matching(data, values.shape),
             display_data=arrays.matching(getattr(explanation, "display_data", None), values.shape),
-            feature_names=getattr(explanation, "feature_names", None),
+            feature_names=getattr(explanation, "feature_names", None) if values.ndim == 2 else None,
+            row_names=row_names,
             target_name=target_name,
             name=name,
         )
@@ -251,6 +267,7 @@ class AttributionDisplay:
         max_display: int | None = 10,
         row: int | None = None,
         row_order: str = "similarity",
+        overlay: bool = True,
         ax: Axes | None = None,
         **kwargs: Any,
     ) -> AttributionDisplay:
@@ -258,25 +275,33 @@ class AttributionDisplay:
 
         Parameters
         ----------
-        kind : {"bar", "beeswarm", "waterfall", "heatmap"}, default="bar"
+        kind : {"bar", "beeswarm", "waterfall", "heatmap", "image", "text"}, default="bar"
             "bar": the mean absolute attribution of each feature, or with `row` the attributions of that row.
             "beeswarm": a point for each row, coloured by the value of the feature.
             "waterfall": the way of one row from the base value to f(x); what the attributions leave over when f(x) is
             known is hatched.
             "heatmap": all rows, their outputs above.
+            "image": rows that are images, their attributions (summed over channels) in red where they raise the output
+            and blue where they lower it. Each image is drawn from its own smallest to its own largest value, grey, or
+            RGB where it has three channels.
+            "text": the words of `display_data`, coloured in the same way; :meth:`to_html` gives the same for notebooks.
+            All images or texts share one scale of colours, symmetric around 0. It ends at the value that 99 % of the
+            absolute attributions drawn do not exceed (at the largest of fewer than 100), and has arrows where some do.
         max_display : int or None, default=10
             How many features get a place of their own, largest mean absolute attribution first (largest absolute
             attribution in pictures of one row). Bar and waterfall add up the others in one bar; beeswarm and heatmap
-            say how many are not shown. None shows all.
+            say how many are not shown. None shows all. Of images and texts: how many rows are drawn, from the first on.
         row : int, default=None
-            The row of a waterfall (the first when None) or of a bar chart.
+            The row of a waterfall (the first when None) or of a bar chart; the only image or text to draw.
         row_order : {"similarity", "output"}, default="similarity"
             How a heatmap sorts rows: by clustering their attributions, or by their outputs.
+        overlay : bool, default=True
+            Whether attributions lie on top of their image, which is light grey then, or beside it.
         ax : matplotlib Axes, default=None
-            Where to draw. A new figure when not given.
+            Where to draw. A new figure when not given, as high as texts need.
         **kwargs : dict
-            Passed on to the matplotlib function that draws: ``barh`` (bar, waterfall), ``scatter`` (beeswarm) or
-            ``imshow`` (heatmap).
+            Passed on to the matplotlib function that draws: ``barh`` (bar, waterfall), ``scatter`` (beeswarm),
+            ``imshow`` (heatmap, attributions of images) or ``text`` (words).
 
         Returns
         -------
@@ -285,14 +310,19 @@ class AttributionDisplay:
         Raises
         ------
         ValueError
-            When `kind`, `max_display`, `row` or `row_order` is none of the above.
+            When `kind`, `max_display`, `row` or `row_order` is none of the above, or the attributions do not have the
+            shape that `kind` draws.
         """
         caller = "AttributionDisplay.plot"
         check_choice(kind, KINDS, "kind", caller)
         check_choice(row_order, ("similarity", "output"), "row_order", caller)
+        arrays.check_kind(kind, self.attributions.shape, self.display_data is not None, caller)
         n_shown = check_max_display(max_display, self.attributions.shape[1], caller)
+        if kind in ("image", "text"):
+            self._plot_rows(kind, self._rows_drawn(row, max_display, caller), overlay, ax, **kwargs)
+            return self
         one_row = row is not None or kind == "waterfall"
-        row = self._checked_row(0 if row is None else row) if one_row else None
+        row = arrays.checked_row(0 if row is None else row, len(self.attributions), caller) if one_row else None
         n_bars = n_shown + 2 * (kind == "waterfall")
         figure, ax = axes_for(ax, caller, (7.5, 1.5 + 0.33 * n_bars + 0.9 * (kind == "heatmap")))
         if kind == "bar":
@@ -303,112 +333,13 @@ class AttributionDisplay:
             self._plot_beeswarm(ax, n_shown, **kwargs)
         else:
             self._plot_heatmap(ax, n_shown, row_order, **kwargs)
-        self.figure_, self.ax_ = figure, ax
+        self.figure_, self.ax_, self.kind_ = figure, ax, kind
         return self
 
-    def _plot_bar(self, ax: Axes, n_shown: int, row: int | None, **kwargs: Any) -> None:
-        if row is None:
-            values, labels = self._importances(), self._labels()
-        else:
-            values, labels = self.attributions[row], self._labels_with_values(row)
-        steps = plots.fold(values, labels, arrays.largest_first(values), n_shown)
-        plots.draw_bars(ax, steps, signed=row is not None, **kwargs)
-        ax.set_xlabel(self._quantity() if row is not None else f"mean absolute {self._quantity()}")
-        self._title(ax, row)
 
-    def _plot_waterfall(self, ax: Axes, n_shown: int, row: int, **kwargs: Any) -> None:
-        values = self.attributions[row]
-        steps = plots.fold(values, self._labels_with_values(row), arrays.largest_first(values), n_shown)
-        plots.draw_waterfall(ax, steps, arrays.known(self.base_values, row), arrays.known(self.outputs, row), **kwargs)
-        ax.set_xlabel("explained output" if self.target_name is None else shorten(self.target_name, 60))
-        self._title(ax, row)
-
-    def _plot_beeswarm(self, ax: Axes, n_shown: int, **kwargs: Any) -> None:
-        columns, rows = arrays.largest_first(self._importances())[:n_shown], self._sample(self.max_points)
-        data = self.data if self.data is not None else self.display_data
-        codes = None if data is None else np.column_stack([arrays.codes_of(data[:, column]) for column in columns])
-        labels = self._labels()
-        plots.draw_beeswarm(
-            ax,
-            self.attributions[np.ix_(rows, columns)],
-            None if codes is None else codes[rows],
-            [labels[i] for i in columns],
-            **kwargs,
-        )
-        ax.set_xlabel(self._quantity() + self._left_out(n_shown, len(rows)))
-        self._title(ax)
-
-    def _plot_heatmap(self, ax: Axes, n_shown: int, row_order: str, **kwargs: Any) -> None:
-        columns, rows = arrays.largest_first(self._importances())[:n_shown], self._sample(self.max_points // 2)
-        attributions, (outputs, meaning) = self.attributions[rows], self._curve()
-        outputs = outputs[rows]
-        order = (
-            plots.similarity_order(attributions, outputs)
-            if row_order == "similarity"
-            else np.argsort(outputs, kind="stable")
-        )
-        base = None if self.base_values is None else float(np.mean(self.base_values[rows]))
-        base = base if base is not None and np.isfinite(base) else None
-        labels = [self._labels()[i] for i in columns]
-        strip = plots.draw_heatmap(ax, attributions[np.ix_(order, columns)], outputs[order], base, labels, **kwargs)
-        strip.set_ylabel(meaning, fontsize=ANNOTATION_SIZE, rotation=0, ha="right", va="center")
-        ax.set_xlabel(f"rows, sorted by {row_order}" + self._left_out(n_shown, len(rows)))
-        ax.figure.axes[-1].set_ylabel(self._quantity())
-        self._title(strip)
-        self.output_ax_ = strip
-
-    def _curve(self) -> tuple[np.ndarray, str]:
-        """Return the number drawn above a heatmap for each row, and what it is."""
-        sums = self.attributions.sum(axis=1)
-        if self.outputs is not None and np.isfinite(self.outputs).all():
-            return self.outputs, "f(x)"
-        if self.base_values is not None and np.isfinite(self.base_values).all():
-            return self.base_values + sums, "base + sum"
-        return sums, "sum"
-
-    def _importances(self) -> np.ndarray:
-        return np.abs(self.attributions).mean(axis=0)
-
-    def _labels(self) -> list[str]:
-        return [shorten(name) for name in self.feature_names]
-
-    def _labels_with_values(self, row: int) -> list[str]:
-        data = self.display_data if self.display_data is not None else self.data
-        if data is None:
-            return self._labels()
-        return [f"{shorten(name, 24)} = {value_text(data[row, i])}" for i, name in enumerate(self.feature_names)]
-
-    def _quantity(self) -> str:
-        return "attribution" if self.target_name is None else f"attribution to {shorten(self.target_name, 60)}"
-
-    def _left_out(self, n_shown: int, n_drawn: int) -> str:
-        n_rows, n_features = self.attributions.shape
-        parts = []
-        if n_drawn < n_rows:
-            parts.append(f"{n_drawn:,} of {n_rows:,} rows drawn")
-        if n_shown < n_features:
-            parts.append(f"{n_features - n_shown:,} features of less weight not shown")
-        return f"\n({'; '.join(parts)})" if parts else ""
-
-    def _title(self, ax: Axes, row: int | None = None) -> None:
-        parts = [] if self.name is None else [shorten(self.name, 50)]
-        if row is not None:
-            parts.append(f"row {row}")
-        if parts:
-            ax.set_title(", ".join(parts), loc="left", fontsize="medium", color=INK)
-
-    def _sample(self, size: int) -> np.ndarray:
-        """Return the rows to draw: all, or the same sample of them every time."""
-        n_rows = len(self.attributions)
-        if n_rows <= size:
-            return np.arange(n_rows)
-        return np.sort(np.random.RandomState(0).choice(n_rows, size, replace=False))
-
-    def _checked_row(self, row: Any) -> int:
-        n_rows = len(self.attributions)
-        if isinstance(row, bool) or not isinstance(row, int | np.integer) or not -n_rows <= row < n_rows:
-            raise ValueError(
-                "The 'row' parameter of AttributionDisplay.plot must be the position of one of the "
-                f"{n_rows} explained rows. Got {row!r}."
-            )
-        return int(row) % n_rows
+def _explained_classes(explainer: Any, X: Any) -> list[str] | None:
+    """Return the class that is explained of each row where it is the predicted one of many, else None."""
+    classes = getattr(explainer, "classes_", ())
+    if getattr(explainer, "target", None) != "auto" or len(classes) < 3:
+        return None
+    return [f"class {label}" for label in explainer.predict(X)]

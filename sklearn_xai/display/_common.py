@@ -146,11 +146,23 @@ def write_beside(
     return ax.annotate(text, (x, y), (offset, 0), textcoords="offset points", ha=side, va="center", **style)
 
 
-def make_room(ax: Axes, texts: Sequence[Text], margin: float = 6.0) -> None:
-    """Widen the x limits until all `texts` lie inside the axes, `margin` pixels from its sides."""
+def lay_out(ax: Axes) -> None:
+    """Give the axes their final size, where the figure has a layout engine."""
     figure = ax.figure.canvas.figure
     if figure.get_layout_engine() is not None:
-        figure.draw_without_rendering()  # gives the axes their final size
+        figure.draw_without_rendering()
+
+
+def inches_of(ax: Axes) -> tuple[float, float]:
+    """Return the final width and height of axes."""
+    lay_out(ax)
+    dpi = ax.figure.canvas.figure.dpi
+    return ax.bbox.width / dpi, ax.bbox.height / dpi
+
+
+def make_room(ax: Axes, texts: Sequence[Text], margin: float = 6.0) -> None:
+    """Widen the x limits until all `texts` lie inside the axes, `margin` pixels from its sides."""
+    lay_out(ax)
     for _ in range(6):
         boxes = [text.get_window_extent() for text in texts]
         if not boxes:

@@ -1,0 +1,149 @@
+"""How attributions of images are drawn: a grid of pictures under one scale of colours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sklearn_xai.display._common import ANNOTATION_SIZE, INK, MISSING, inches_of, shorten
+from sklearn_xai.display._signed_scale import SignedScale, signed_colormap
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+CELL_INCHES = 1.55
+ONE_CELL_INCHES = 3.2  # a single image gets more room
+LINE_INCHES = 0.18  # of a title
+GAP_INCHES = 0.12
+FAINTEST = 0.55  # the black of an image below attributions: colours must stay visible on it
+
+
+@dataclass
+class Panel:
+    """One image: its title, its picture (grey or RGB, 0 to 1; None when unknown) and its attributions, (H, W)."""
+
+    title: list[str]
+    picture: np.ndarray | None
+    values: np.ndarray
+
+
+def summed_over_channels(attributions: np.ndarray) -> np.ndarray:
+    """Return attributions of images as (n, H, W)."""
+    return attributions if attributions.ndim == 3 else attributions.sum(axis=1)
+
+
+def picture_of(image: np.ndarray) -> np.ndarray:
+    """Return an image (H, W) or (C, H, W) as grey (H, W) or, with three channels, RGB (H, W, 3), both from 0 to 1.
+
+    The smallest value becomes 0 and the largest 1, over all channels; a constant image becomes grey, what is not finite
+    black. Of other numbers of channels the mean is shown.
+    """
+    values = np.asarray(image, dtype=float)
+    values = np.where(np.isfinite(values), values, np.nan)
+    if values.ndim == 3:
+        values = values.transpose(1, 2, 0) if values.shape[0] == 3 else values.mean(axis=0)
+    finite = values[np.isfinite(values)]
+    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
+    unit = (values - low) / (high - low) if high > low else np.where(np.isfinite(values), 0.5, np.nan)
+    return np.nan_to_num(unit, nan=0.0)
+
+
+def faint_grey(picture: np.ndarray) -> np.ndarray:
+    """Return a picture in light grey, as the ground for colours."""
+    grey = picture if picture.ndim == 2 else picture @ np.array([0.299, 0.587, 0.114])
+    return FAINTEST + (1 - FAINTEST) * grey
+
+
+def grid_of(n_panels: int, *, doubled: bool) -> tuple[int, int]:
+    """Return the numbers of rows and columns of the grid that holds `n_panels`; pairs of pictures are twice as wide."""
+    n_rows = -(-n_panels // (3 if doubled else 5))
+    return n_rows, -(-n_panels // n_rows)
+
+
+def figure_size(panels: list[Panel], *, doubled: bool) -> tuple[float, float]:
+    """Return the inches of a figure of images and its scale of colours."""
+    n_rows, n_columns = grid_of(len(panels), doubled=doubled)
+    side = ONE_CELL_INCHES if len(panels) == 1 else CELL_INCHES
+    height, width = panels[0].values.shape
+    tall, wide = side * min(1.0, max(height / width, 0.2)), side * min(1.0, max(width / height, 0.2))
+    cell_height = tall + _title_inches(panels) + GAP_INCHES
+    return n_columns * (wide * (1 + doubled) + GAP_INCHES) + 1.1, max(1.6, n_rows * cell_height + 0.1)
+
+
+def draw_images(ax: Axes, panels: list[Panel], *, overlay: bool, quantity: str, **kwargs: Any) -> np.ndarray:
+    """Draw images and their attributions inside `ax`.
+
+    Return the axes of the pictures, an array of shape (n_panels, 1), or (n_panels, 2) with image and attributions side
+    by side.
+    """
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    scale = SignedScale.of(np.stack([panel.values for panel in panels]))
+    apart = not overlay and all(panel.picture is not None for panel in panels)
+    style = {"vmin": -scale.limit, "vmax": scale.limit, "interpolation": "nearest", **kwargs}
+    shown = ScalarMappable(Normalize(style.pop("vmin"), style.pop("vmax")), style.get("cmap", signed_colormap()))
+    style.setdefault("cmap", signed_colormap(transparent=True))
+
+    ax.set(xticks=[], yticks=[])
+    ax.patch.set_visible(False)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    arrows: dict[str, Any] = {"extend": scale.extend, "extendfrac": 0.03}
+    bar = ax.figure.colorbar(shown, ax=ax, fraction=0.04, pad=0.02, aspect=35, **arrows)
+    bar.set_label(fill(quantity, _letters(inches_of(ax)[1])), fontsize=ANNOTATION_SIZE)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(length=0, labelsize=ANNOTATION_SIZE)
+
+    cells = _cells(ax, panels, doubled=apart)
+    for panel, axes in zip(panels, cells, strict=True):
+        if panel.picture is not None:
+            _draw_picture(axes[0], panel.picture if apart else faint_grey(panel.picture))
+        axes[-1].imshow(panel.values, norm=shown.norm, **style)
+    return cells
+
+
+def _draw_picture(ax: Axes, picture: np.ndarray) -> None:
+    ax.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+
+
+def _cells(ax: Axes, panels: list[Panel], *, doubled: bool) -> np.ndarray:
+    """Return the axes of all panels inside `ax`, in reading order, titles written above them."""
+    n_rows, n_columns = grid_of(len(panels), doubled=doubled)
+    width, height = inches_of(ax)
+    cell_width, cell_height = (width + GAP_INCHES) / n_columns, (height + GAP_INCHES) / n_rows
+    # In axes too small for titles, pictures come first.
+    title_height = min(_title_inches(panels), 0.4 * cell_height)
+    side = (cell_width - GAP_INCHES) / (1 + doubled)
+    cells = np.empty((len(panels), 1 + doubled), dtype=object)
+    for i, panel in enumerate(panels):
+        row, column = divmod(i, n_columns)
+        bottom = height - (row + 1) * cell_height
+        for part in range(1 + doubled):
+            left = column * cell_width + part * side
+            box = (left, bottom + GAP_INCHES, side - 0.04 * doubled, cell_height - title_height - GAP_INCHES)
+            cells[i, part] = _cell(ax, box, (width, height))
+        title = "\n".join(shorten(line, _letters(cell_width)) for line in panel.title)
+        cells[i, 0].set_title(title, fontsize=ANNOTATION_SIZE, color=INK, pad=3, loc="left", linespacing=1.1)
+    return cells
+
+
+def _title_inches(panels: list[Panel]) -> float:
+    return LINE_INCHES * max(len(panel.title) for panel in panels) + 0.04
+
+
+def _letters(inches: float) -> int:
+    """Return how many letters of an annotation fit into some inches."""
+    return max(8, int(inches * 72 / (0.58 * ANNOTATION_SIZE)))
+
+
+def _cell(ax: Axes, box: tuple[float, float, float, float], size: tuple[float, float]) -> Axes:
+    left, bottom, width, height = box
+    cell = ax.inset_axes((left / size[0], bottom / size[1], width / size[0], height / size[1]))
+    cell.set(xticks=[], yticks=[], anchor="NW")
+    for spine in cell.spines.values():
+        spine.set(color=MISSING, linewidth=0.6)
+    return cell
