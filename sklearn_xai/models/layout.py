@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 
 _EXACT = 2**24  # whole numbers below are the same in float32, the type that a table is given to a network in
 
 
 def is_mapping(X):
     """Whether X is a dict of arrays, one for each argument of a module's ``forward``."""
-    return isinstance(X, Mapping)
+    return isinstance(X, Mapping) and not issparse(X)  # a dictionary of keys is a matrix
 
 
 class Layout:
