@@ -1,0 +1,291 @@
+"""Gradient-weighted class activation maps."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from sklearn_xai._compat import StrOptions
+from sklearn_xai.base import Attributions, BaseExplainer
+from sklearn_xai.engines import gradient, pick
+from sklearn_xai.engines.gradients import chunk_rows
+from sklearn_xai.models import LayerSite
+from sklearn_xai.tables import take_rows
+
+_LOOKED_AT = 8  # rows from which it is learned how the network is built
+_CONVOLUTIONS = (
+    nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d,
+)  # fmt: skip
+_UPSAMPLING = {1: "linear", 2: "bilinear", 3: "trilinear"}
+
+
+def activation_map(activations, gradients):
+    """Return where the channels that raise the output are active.
+
+    Parameters
+    ----------
+    activations, gradients : Tensor of shape (n_rows, n_channels, ...)
+        What a layer gives, and the derivative of the explained output there.
+
+    Returns
+    -------
+    Tensor of shape (n_rows, ...), not negative; in units of the output per position.
+    """
+    weights = gradients.flatten(2).mean(dim=2)
+    maps = torch.bmm(weights[:, None], activations.flatten(2)).relu()
+    return maps.reshape(len(maps), *activations.shape[2:])
+
+
+def upsample(maps, size):
+    """Return maps (n_rows, ...) at another size, linearly between the centres of their cells."""
+    mode = _UPSAMPLING[maps.ndim - 1]
+    return nn.functional.interpolate(maps[:, None], size=tuple(size), mode=mode, align_corners=False)[:, 0]
+
+
+class GradCAMExplainer(BaseExplainer):
+    r"""Which regions of an image raise the output, as seen by a convolution?
+
+    Channel k of a layer is weighted by the mean over positions of the derivative of the output,
+
+    .. math:: w_k = \frac{1}{|P|} \sum_{p \in P} \frac{\partial f(x)}{\partial A_{k,p}}, \qquad
+              M_p = \max\Bigl(0, \sum_k w_k A_{k,p}\Bigr),
+
+    and the map M is upsampled linearly to the size of the input. It is as coarse as the layer, never negative, and does
+    not add up to the output.
+
+    Parameters
+    ----------
+    %(estimator)s
+    layer : str, (str, "input") or None, default=None
+        Name of the sub-module at whose output (or input) the map is made, as ``named_modules`` gives it: what comes out
+        there has the shape (n_samples, n_channels, ...). None is the last convolution with more than one position.
+    channels : {"keep", "sum"}, default="keep"
+        "keep" shares the map equally between the channels of the image, so that it is their sum; "sum" is the map,
+        (n_samples, 1, height, width).
+    %(shared)s
+
+    Attributes
+    ----------
+    layer_ : str
+        Name of the layer the map is made at.
+    %(attributes)s
+
+    Raises
+    ------
+    ValueError
+        By ``fit``, when the network has no convolution, or when positions of the layer are not positions of X.
+
+    See Also
+    --------
+    SaliencyExplainer : The gradient at each pixel.
+    IntegratedGradientsExplainer : With ``layer``, how much each unit of a layer contributes.
+
+    Notes
+    -----
+    X holds images (n_samples, n_channels, height, width), signals (n_samples, n_channels, length), volumes, or flat
+    rows that the network reshapes to one of them; where each column goes is found out by running it.
+
+    References
+    ----------
+    Selvaraju, R. R., Cogswell, M., Das, A., Vedantam, R., Parikh, D. and Batra, D. (2017). Grad-CAM: Visual
+    Explanations from Deep Networks via Gradient-based Localization.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from torch import nn
+    >>> from sklearn_xai import GradCAMExplainer
+    >>> cnn = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    >>> X = np.random.RandomState(0).standard_normal((5, 3, 8, 8))
+    >>> GradCAMExplainer(cnn, target=1, channels="sum").fit(X).transform(X).shape
+    (5, 1, 8, 8)
+    """
+
+    _gradients = True
+    _inputs: tuple[str, ...] = ("image",)
+
+    _parameter_constraints: dict = {
+        **BaseExplainer._parameter_constraints,
+        "layer": [str, tuple, None],
+        "channels": [StrOptions({"keep", "sum"})],
+    }
+
+    def __init__(
+        self,
+        estimator,
+        *,
+        layer=None,
+        channels="keep",
+        target="auto",
+        output="auto",
+        feature_groups=None,
+        batch_size=None,
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            estimator,
+            target=target,
+            output=output,
+            feature_groups=feature_groups,
+            batch_size=batch_size,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.layer = layer
+        self.channels = channels
+
+    # ------------------------------------------------------------------ fit
+    def _look_inside(self, X):
+        name, network, layer = type(self).__name__, self._model.network, self.layer
+        if isinstance(layer, tuple) and not (len(layer) == 2 and layer[1] in ("input", "output")):
+            raise ValueError(
+                f"The 'layer' parameter of {name} must be the name of a sub-module, or (name, 'input'). Got {layer!r}."
+            )
+        rows = self._model.inputs(take_rows(X, slice(_LOOKED_AT)))
+        convolutions = find_convolutions(network, rows)
+        if layer is None:
+            if not convolutions:
+                raise ValueError(
+                    f"{name} makes a map of what a convolution gives, but {type(network.module).__name__} calls none. "
+                    "Name another layer with 'layer', whose output has the shape (n_samples, n_channels, ...), or use "
+                    "SaliencyExplainer or IntegratedGradientsExplainer."
+                )
+            spatial = [path for path, shape in convolutions if np.prod(shape[1:]) > 1]
+            layer = (spatial or [path for path, _ in convolutions])[-1]
+        path, side = (layer, "output") if isinstance(layer, str) else layer
+        self._site = LayerSite(network, path, side, rows, name)
+        self.layer_ = path
+        rank = len(self._site.shape) - 1
+        if rank not in _UPSAMPLING:
+            raise ValueError(
+                f"The 'layer' parameter of {name} must name a layer that gives channels of one to three axes of "
+                f"positions. The {side} of {path!r} is of shape {self._site.shape} for a row."
+            )
+        self._find_places(rows, rank, convolutions, name)
+        self._numel = max([int(np.prod(self._site.shape)), *(int(np.prod(shape)) for _, shape in convolutions)])
+
+    def _find_places(self, rows, rank, convolutions, name):
+        """Find the size of the image, its number of channels, and where each number of a row is in it."""
+        shape = rows.shape[1:]
+        if len(shape) == rank + 1:
+            self._size, self._n_channels, self._place = shape[1:], shape[0], None
+            return
+        image = None
+        if convolutions:
+            first = LayerSite(self._model.network, convolutions[0][0], "input", rows, name)
+            if len(first.shape) == rank + 1:
+                image, self._place = first.shape, column_places(first, rows)
+        if image is None or self._place is None:
+            raise ValueError(
+                f"{name} makes a map of {rank} axes of positions at the layer {self.layer_!r}, but X has rows of shape "
+                f"{shape}, which do not go into the first convolution one by one. Give X of shape (n_samples, "
+                f"n_channels, {', '.join(('height', 'width', 'depth')[:rank])}), or use SaliencyExplainer."
+            )
+        self._size, self._n_channels = image[1:], image[0]
+
+    def _find_players(self, X):
+        super()._find_players(X)
+        if self.channels == "sum" and len(self._row_shape) > 1 and not self._grouped:
+            pixels = int(np.prod(self._row_shape[1:]))
+            self._members = [np.arange(self._row_shape[0]) * pixels + j for j in range(pixels)]
+            self.n_players_ = pixels
+            self.player_names_ = np.array([f"x{j}" for j in range(pixels)], dtype=object)
+
+    @property
+    def _value_shape(self):
+        if self.channels == "keep" or len(self._row_shape) == 1 or self._grouped:
+            return super()._value_shape
+        return (1, *self._row_shape[1:])
+
+    # ------------------------------------------------------------------ transform
+    def _attribute(self, X, choose):
+        model, site = self._model, self._site
+        inputs = model.inputs(X)
+        values = np.empty((len(inputs), *inputs.shape[1:]), dtype=model.dtype)
+        explained, base_values = (np.empty(len(inputs), dtype=model.dtype) for _ in range(2))
+        step = chunk_rows(self._numel, self.batch_size)
+        with model.network.frozen():
+            base = torch.as_tensor(self.base_outputs_).to(model.network.device)[None]
+            for first in range(0, len(inputs), step):
+                rows = slice(first, first + step)
+                z = model.network.tensor(inputs[rows])
+                with torch.no_grad():
+                    activations = site.variable(z)
+                slopes, outputs = gradient(site, activations, choose, site.context(z), step)
+                target = choose(outputs)
+                values[rows] = self._as_rows(activation_map(activations, slopes), z.shape).cpu().numpy()
+                explained[rows] = pick(outputs, target).cpu().numpy()
+                base_values[rows] = pick(base.expand(len(outputs), -1), target).cpu().numpy()
+        if self.channels == "sum" and len(self._row_shape) > 1 and not self._grouped:
+            values = values.sum(axis=1, keepdims=True)
+        else:
+            values = self._to_players(values, X, inputs)
+        return Attributions(values, base_values, explained, {})
+
+    def _as_rows(self, maps, shape):
+        """Return maps as the rows are laid out, shared by the channels."""
+        shares = upsample(maps, self._size)[:, None] / self._n_channels
+        shares = shares.expand(-1, self._n_channels, *self._size)
+        return shares if self._place is None else shares.flatten(1)[:, self._place].reshape(shape)
+
+
+def find_convolutions(network, rows):
+    """Return (name, shape of its output for a row) of each convolution that is called once, in the order of the calls.
+
+    Parameters
+    ----------
+    network : Network
+    rows : ndarray of shape (n_rows, ...)
+        A few rows.
+    """
+    calls, handles = [], []
+    with network.frozen(), torch.no_grad():
+        z = network.tensor(rows)
+        try:
+            for name, part in network.module.named_modules():
+                if isinstance(part, _CONVOLUTIONS) and name:
+                    # the name is an argument of its own, as the loop goes on before the call
+                    note = lambda part, args, out, name=name: calls.append((name, tuple(out.shape)))  # noqa: E731
+                    handles.append(part.register_forward_hook(note))
+            network(z)
+        finally:
+            for handle in handles:
+                handle.remove()
+    names = [name for name, _ in calls]
+    return [(name, shape[1:]) for name, shape in calls if names.count(name) == 1 and shape[0] == len(z)]
+
+
+def column_places(site, rows):
+    """Return where in a layer's input each number of a row is, or None if they do not go there one by one.
+
+    They may be scaled and shifted on the way, each for itself.
+
+    Parameters
+    ----------
+    site : LayerSite
+        The input of a layer.
+    rows : ndarray of shape (n_rows, ...)
+
+    Returns
+    -------
+    places : ndarray of shape (n_numbers,) of int, or None
+    """
+    size = int(np.prod(rows.shape[1:]))
+    if size != int(np.prod(site.shape)) or site.network.takes_integers:
+        return None
+    network, random = site.network, np.random.RandomState(0).standard_normal(size)
+    # Rows of zeros, of ones and of the columns' numbers: the second over the first change is the column behind a place.
+    probes = np.stack([np.zeros(size), np.ones(size), np.arange(size), random]).reshape(-1, *rows.shape[1:])
+    with network.frozen(), torch.no_grad():
+        origin, *found = site.variable(network.tensor(probes)).flatten(1).double().cpu().numpy()
+    scales, numbered, drawn = (values - origin for values in found)
+    if not scales.all():
+        return None
+    columns = np.rint(numbered / scales).astype(int)
+    if (np.sort(columns) != np.arange(size)).any() or not np.allclose(drawn, scales * random[columns], atol=1e-4):
+        return None
+    places = np.empty(size, dtype=int)
+    places[columns] = np.arange(size)
+    return places
