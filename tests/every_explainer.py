@@ -7,6 +7,7 @@ from sklearn_xai import all_explainers
 CLASSES = [cls for _, cls in all_explainers(inputs="table")]
 
 FAST = {
+    "CaptumExplainer": {"method_params": {"n_steps": 200}},  # no gap above the tolerance
     "ForestExplainer": {"n_estimators": 3, "min_fidelity": None, "background_size": 5},
     "LinearSurrogateExplainer": {"min_fidelity": None},
     "LocalSurrogateExplainer": {"n_samples": 64},
