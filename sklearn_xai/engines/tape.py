@@ -293,7 +293,7 @@ class _Recorder(TorchDispatchMode):
         return place
 
     def _new(self, tensor):
-        if not isinstance(tensor, torch.Tensor):
+        if not isinstance(tensor, torch.Tensor) or not tensor.numel():
             return None
         tape, memory = self.tape, _memory(tensor)
         tape.values.append(tensor)

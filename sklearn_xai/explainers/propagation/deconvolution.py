@@ -1,0 +1,54 @@
+"""Deconvolution."""
+
+from __future__ import annotations
+
+from sklearn_xai.explainers.propagation._rectified import RectifiedExplainer
+
+
+class DeconvolutionExplainer(RectifiedExplainer):
+    r"""What pattern of features would speak for the output, by the weights on the way back?
+
+    The gradient, except that a rectifier passes back what is positive after it, whatever it let through,
+
+    .. math:: c_{in} = c_{out} \, [c_{out} > 0].
+
+    Rectifiers are found in the computation, not among the modules: functions, methods and activations that are used
+    twice count too. Other activations pass the gradient on; max-pooling passes it to the places of the maxima.
+
+    Parameters
+    ----------
+    %(estimator)s
+    %(site)s
+    %(shared)s
+
+    Attributes
+    ----------
+    %(attributes)s
+
+    Raises
+    ------
+    ValueError
+        By ``fit``, for a network without rectifiers, on which it would be the plain gradient.
+
+    See Also
+    --------
+    GuidedBackpropExplainer : Lets pass what was let through on the way up, too.
+
+    References
+    ----------
+    Zeiler, M. D. and Fergus, R. (2014). Visualizing and Understanding Convolutional Networks.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from torch import nn
+    >>> from sklearn_xai import DeconvolutionExplainer
+    >>> X = np.array([[1.0, 2.0], [3.0, -1.0]])
+    >>> net = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 1))
+    >>> DeconvolutionExplainer(net).fit(X).transform(X).shape
+    (2, 2)
+    """
+
+    @staticmethod
+    def _rule(cotangent, gradient):
+        return cotangent.clamp(min=0)
