@@ -39,8 +39,8 @@ def image_groups(feature_groups, shape, caller):
         labels = np.asarray(feature_groups) if not isinstance(feature_groups, (dict, str)) else np.empty(0)
         if labels.shape != pixels or labels.dtype.kind not in "iub":
             raise ValueError(
-                f"The 'feature_groups' parameter of {caller} must be the side of squares in pixels or an array of whole "
-                f"numbers of shape {pixels}, the label of each pixel, for images of shape {shape}. Got "
+                f"The 'feature_groups' parameter of {caller} must be the side of squares in pixels or an array of "
+                f"whole numbers of shape {pixels}, the label of each pixel, for images of shape {shape}. Got "
                 f"{_described(feature_groups)}."
             )
         known, labels = np.unique(labels, return_inverse=True)

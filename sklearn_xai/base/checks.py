@@ -14,7 +14,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from sklearn_xai.base.texts import as_texts, is_texts
+from sklearn_xai.base.texts import as_texts, check_no_gaps, is_texts
 from sklearn_xai.models import (
     Layout,
     as_array,
@@ -73,6 +73,7 @@ def check_is_trained(estimator, caller):
 def check_rows(explainer, X, *, reset):
     """Validate X: numbers for a network, anything a DataFrame holds for a Pipeline or another estimator."""
     name = type(explainer).__name__
+    _check_kind(explainer, X, name, reset)
     if is_mapping(X):
         X = _as_table(explainer, X, reset)
     elif is_texts(X) and getattr(explainer, "_reader", None) is not None and not reset:
@@ -101,6 +102,19 @@ def check_rows(explainer, X, *, reset):
     )
 
 
+def _check_kind(explainer, X, caller, reset):
+    """Raise for what is no table, no array, no dict and no sequence of texts, before anything is made of it."""
+    check_no_gaps(X, caller)
+    arrays = isinstance(X, (tuple, list)) and all(hasattr(part, "shape") and len(part.shape) > 1 for part in X)
+    if arrays and len({part.shape for part in X}) > 1 and is_network(explainer._given):
+        raise ValueError(
+            f"{caller}: X is a {type(X).__name__} of {len(X)} arrays. Give a dict of them instead, whose keys are the "
+            "names of the arguments of the module's forward."
+        )
+    if not reset and explainer._layout is None and explainer._reader is None and is_texts(X):
+        raise ValueError(f"{caller}: X holds texts, but it was fitted on a table. Give a table of its columns.")
+
+
 def _as_table(explainer, X, reset):
     """Return a dict of arrays as a DataFrame with a name for each of their columns."""
     import pandas as pd
@@ -109,7 +123,8 @@ def _as_table(explainer, X, reset):
     if not is_network(explainer._given):
         raise ValueError(
             f"{caller}: X is a dict, which only a skorch net or a torch module takes, as the arguments of its forward. "
-            f"Got {type(explainer._given).__name__}: give it a DataFrame, and let the last step before a net make the dict."
+            f"Got {type(explainer._given).__name__}: give it a DataFrame, and let the last step before a net make the "
+            "dict."
         )
     if reset:
         explainer._layout = Layout(X, caller)

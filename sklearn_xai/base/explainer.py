@@ -24,8 +24,8 @@ from sklearn_xai.base.pass_through import PassThrough
 from sklearn_xai.base.players import find_players, players_data
 from sklearn_xai.base.scoring import Scoring
 from sklearn_xai.base.targets import chooser, order_keys, resolve_target
-from sklearn_xai.engines import Coalitions
 from sklearn_xai.base.texts import names_of_texts, read_texts, words_of
+from sklearn_xai.engines import Coalitions
 from sklearn_xai.models import ExplainedModel, split_pipeline, train_clone
 from sklearn_xai.tables import as_codes, as_shown, pack_tables, take_rows, unpack_tables
 
@@ -341,8 +341,8 @@ class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, 
         explanation : shap.Explanation
             ``values`` (n_samples, n_players[, n_outputs]) as ``transform`` gives them, ``base_values``, ``data`` (codes
             where a column is not numeric, NaN for groups), ``display_data`` (as given, dates as text, a group's values
-            as "age=39, city=Rome", the words of texts), ``feature_names``, and ``completeness_gap`` (n_samples[, n_outputs]). Every
-            ``shap.plots`` function takes it.
+            as "age=39, city=Rome", the words of texts), ``feature_names``, and ``completeness_gap`` (n_samples[,
+            n_outputs]). Every ``shap.plots`` function takes it.
         """
         import shap
 
@@ -391,7 +391,8 @@ class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, 
         """
         check_is_fitted(self)
         names = check_feature_names_in(self, input_features)
-        if self._reader is not None or len(names) != self.n_players_ or self._grouped or len(self._row_shape) > 1:
+        own_columns = self._reader is None and not self._grouped and len(self._row_shape) == 1
+        if not own_columns or len(names) != self.n_players_ or getattr(self, "layer", None) is not None:
             names = self.player_names_
         if self._target_index == "all":
             return np.array([f"{output}_{name}" for output in self._output_names() for name in names], dtype=object)

@@ -5,14 +5,29 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from sklearn_xai.models import as_array, run_steps, split_pipeline
+from sklearn_xai.models import as_array, is_mapping, run_steps, split_pipeline
 
 
 def is_texts(X):
-    """Whether X is a one-dimensional sequence of strings."""
-    if isinstance(X, str) or not hasattr(X, "__len__") or not len(X) or getattr(X, "ndim", 1) != 1:
+    """Whether X is a one-dimensional sequence of strings: a list, an array or a Series."""
+    if isinstance(X, (str, bytes)) or is_mapping(X) or not hasattr(X, "__len__") or getattr(X, "ndim", 1) != 1:
         return False
-    return not hasattr(X, "keys") and all(isinstance(text, str) for text in X)
+    return len(X) > 0 and all(isinstance(text, str) for text in X)
+
+
+def check_no_gaps(X, caller):
+    """Raise where texts are missing, or something else stands among them."""
+    if isinstance(X, (str, bytes)):
+        raise ValueError(f"{caller} takes a sequence of texts. Got one {type(X).__name__}: put it in a list.")
+    if is_mapping(X) or not hasattr(X, "__len__") or getattr(X, "ndim", 1) != 1:
+        return
+    is_text = [isinstance(text, str) for text in X]
+    if any(is_text) and not all(is_text):
+        at = is_text.index(False)
+        raise ValueError(
+            f"{caller}: X holds texts, but {list(X)[at]!r} at position {at}. Replace a missing text by '', and turn "
+            "other values into strings."
+        )
 
 
 def as_texts(explainer, X):
@@ -25,8 +40,8 @@ def as_texts(explainer, X):
     """
     if not split_pipeline(explainer._given)[0]:
         raise ValueError(
-            f"{type(explainer).__name__}: X holds texts, but the estimator has no step that turns them into numbers. Put "
-            "a TokenEncoder or a vectorizer in front, in one Pipeline, and explain that."
+            f"{type(explainer).__name__}: X holds texts, but the estimator has no step that turns them into numbers. "
+            "Put a TokenEncoder or a vectorizer in front, in one Pipeline, and explain that."
         )
     texts = np.empty(len(X), dtype=object)
     texts[:] = list(X)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from sklearn_xai.models.affine_head import Split, find_affine_head
 from sklearn_xai.models.blackbox import BlackBox
 from sklearn_xai.models.columns import ColumnMap, as_array, find_columns, run_steps, split_pipeline
+from sklearn_xai.models.embeddings import EmbeddingSite
 from sklearn_xai.models.explained import ExplainedModel, train_clone
+from sklearn_xai.models.finding import find_site
 from sklearn_xai.models.inside import InsideModel
 from sklearn_xai.models.layout import Layout, is_mapping
 from sklearn_xai.models.network import Network, check_network_is_fitted, is_module, is_net, is_network, unwrap
-from sklearn_xai.models.sites import EmbeddingSite, LayerSite, Site, find_site
+from sklearn_xai.models.sites import LayerSite, Site
 
 __all__ = [
     "BlackBox",

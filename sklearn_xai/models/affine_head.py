@@ -169,7 +169,10 @@ def find_affine_head(network, rows):
         if unblended or isinstance(network.module, torch.jit.ScriptModule):
             return Split(network)
         points = _blended(z)
-        calls = _record(network, points)
+        try:
+            calls = _record(network, points)
+        except (RuntimeError, TypeError, ValueError):  # a network that takes only some numbers, such as codes
+            return Split(network)
         for name, output in reversed(calls):
             split = Split(network, name)
             if _is_affine(output, z) and _is_cut(split, points[: 2 * len(z)]):

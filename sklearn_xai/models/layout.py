@@ -29,19 +29,26 @@ class Layout:
     ----------
     names : list of str
         Names of the columns: "age" for an argument of one column, "num_0", "num_1" for one of several.
+    whole : bool ndarray of shape (n_columns,)
+        Which columns are whole numbers or truth values to the module, which no gradient passes.
     """
 
     def __init__(self, sample, caller="Layout"):
-        self.blocks = []  # (argument, first column, end, shape of a row, whether it holds whole numbers)
+        # (argument, first column, end, shape of a row, kind: "i" for whole numbers, "b" for truth, "f" for others)
+        self.blocks = []
         self.names = []
         start = 0
         for key, value in sample.items():
             array = _as_block(key, value, caller)
             width = int(np.prod(array.shape[1:]))
-            self.blocks.append((key, start, start + width, array.shape[1:], array.dtype.kind in "iu"))
+            self.blocks.append((key, start, start + width, array.shape[1:], array.dtype.kind.replace("u", "i")))
             self.names += [str(key)] if width == 1 else [f"{key}_{j}" for j in range(width)]
             start += width
         self.width = start
+        if len(set(self.names)) < start:
+            twice = sorted({name for name in self.names if self.names.count(name) > 1})
+            raise ValueError(f"{caller}: the columns of X would have the names {twice} twice. Rename the keys of X.")
+        self.whole = np.concatenate([np.full(end - first, kind != "f") for _, first, end, _, kind in self.blocks])
 
     def table(self, X, caller="Layout"):
         """Return a dict of arrays as one table, shape (n_rows, n_columns), float64.
@@ -55,14 +62,16 @@ class Layout:
         if set(X) != set(expected):
             raise ValueError(f"{caller}: X must have the keys {expected}. Got {list(X)}.")
         parts = []
-        for key, start, end, shape, whole in self.blocks:
+        for key, start, end, shape, kind in self.blocks:
             array = _as_block(key, X[key], caller)
             if int(np.prod(array.shape[1:])) != end - start:
                 raise ValueError(f"{caller}: X[{key!r}] must have rows of shape {tuple(shape)}. Got {array.shape[1:]}.")
-            if whole and array.size and np.abs(array).max() >= _EXACT:
+            if kind == "i" and array.size and np.abs(array).max() >= _EXACT:
                 raise ValueError(
                     f"{caller}: X[{key!r}] holds whole numbers of {_EXACT} or more, which are not explained."
                 )
+            if kind != "f" and not np.array_equal(array, np.round(array)):
+                raise ValueError(f"{caller}: X[{key!r}] held whole numbers in fit. Got numbers with a fraction.")
             parts.append(array.reshape(len(array), -1).astype(np.float64))
         lengths = {key: len(part) for (key, *_), part in zip(self.blocks, parts, strict=True)}
         if len(set(lengths.values())) > 1:
@@ -70,12 +79,13 @@ class Layout:
         return np.concatenate(parts, axis=1)
 
     def unpack(self, z):
-        """Return a table, array or tensor, as a dict of the module's arguments; whole numbers are int64 again."""
+        """Return a table, array or tensor, as a dict of arguments; whole numbers are int64 again, truth bool."""
         found = {}
-        for key, start, end, shape, whole in self.blocks:
+        for key, start, end, shape, kind in self.blocks:
             block = z[:, start:end].reshape(len(z), *shape)
-            if whole:
-                block = block.long() if isinstance(block, torch.Tensor) else block.astype(np.int64)
+            if kind != "f":
+                own = (torch.int64, np.int64) if kind == "i" else (torch.bool, np.bool_)
+                block = block.to(own[0]) if isinstance(block, torch.Tensor) else block.astype(own[1])
             found[key] = block
         return found
 

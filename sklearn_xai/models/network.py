@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -85,6 +85,13 @@ class Network:
         How the columns of a row are the arguments of the module, where it has several.
     caller : str
         The explainer's name, for messages.
+
+    Attributes
+    ----------
+    whole_rows : bool
+        Whether rows are whole numbers to the module, such as ids of tokens.
+    takes_integers : bool
+        Whether the module looks whole numbers up in an embedding, so that blends of rows are none.
     """
 
     def __init__(self, estimator, sample, *, output="auto", prefix=None, layout=None, caller="Network"):
@@ -97,15 +104,7 @@ class Network:
         self._nonlinearity = self._find_nonlinearity() if self.is_net else None
         self._at_terminal = self._writes_input = self._in_logs = False
         with self.frozen(), torch.no_grad():
-            z = self.tensor(sample)
-            untouched = z._version
-            try:
-                out, terminal, ending = self._record_terminal(z)
-            except (RuntimeError, TypeError, ValueError, IndexError) as error:
-                raise ValueError(
-                    f"{caller}: the network could not be run on rows of shape {tuple(z.shape[1:])} and type "
-                    f"{z.dtype}: {error}"
-                ) from error
+            z, untouched, (out, terminal, ending) = self._first_run(sample, caller)
             self._check_output(out, len(sample), caller)
             self._writes_input = z._version != untouched
             self._in_logs = ending == "log_softmax"
@@ -137,6 +136,27 @@ class Network:
         """The type of the attributions."""
         return {torch.float64: np.float64}.get(self.dtype, np.float32)
 
+    def _first_run(self, sample, caller):
+        """Run a few rows, as whole numbers or real ones; return them, their version before, and what was recorded."""
+        sample = np.asarray(sample)
+        has_embedding = _has_embedding(self.module)
+        failed = None
+        for self.whole_rows in (has_embedding, not has_embedding) if sample.dtype.kind in "iu" else (False,):
+            z = self.tensor(sample)
+            untouched = z._version
+            try:
+                with _Embedded() as seen:
+                    found = self._record_terminal(z)
+            except (RuntimeError, TypeError, ValueError, IndexError) as error:
+                failed = failed or (z, error)
+                continue
+            self.takes_integers = has_embedding or seen.any
+            return z, untouched, found
+        z, error = failed
+        raise ValueError(
+            f"{caller}: the network could not be run on rows of shape {tuple(z.shape[1:])} and type {z.dtype}: {error}"
+        ) from error
+
     def _find_nonlinearity(self):
         """Name what skorch does between the module's output and ``predict_proba``."""
         chosen = getattr(self.estimator, "predict_nonlinearity", None)
@@ -161,14 +181,10 @@ class Network:
         if isinstance(rows, torch.Tensor):
             rows = rows.detach().cpu().numpy()
         rows = np.asarray(rows)
-        if rows.dtype.kind in "iu" and self.takes_integers:
-            return torch.as_tensor(np.array(rows, dtype=np.int64), device=self.device)
-        return torch.as_tensor(np.array(rows, dtype=self.numpy_dtype), device=self.device)
-
-    @property
-    def takes_integers(self):
-        """Whether the module looks rows up in an embedding, so that integers must stay integers."""
-        return _has_embedding(self.module)
+        if self.whole_rows and rows.dtype.kind not in "iub" and not np.array_equal(rows, np.round(rows)):
+            raise ValueError("The network takes whole numbers, such as ids of tokens. Got numbers with a fraction.")
+        dtype = np.int64 if self.whole_rows else self.numpy_dtype
+        return torch.as_tensor(np.array(rows, dtype=dtype), device=self.device)
 
     @contextmanager
     def frozen(self):
@@ -177,7 +193,10 @@ class Network:
         eager = _uncompiled(self.estimator.module_ if self.is_net else self.estimator)
         recurrent = any(isinstance(part, nn.RNNBase) for part in module.modules())
         cudnn = torch.backends.cudnn.flags(enabled=False) if recurrent and self.device.type == "cuda" else nullcontext()
-        with _LOCK, torch.inference_mode(False), torch.enable_grad(), isolated_rng(), cudnn, eager:
+        with ExitStack() as stack:
+            for context in (_LOCK, torch.inference_mode(False), torch.enable_grad(), isolated_rng(), cudnn, eager):
+                stack.enter_context(context)
+            stack.enter_context(_step_by_step())
             modes = [(part, part.training) for part in module.modules()]
             learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
             try:
@@ -200,10 +219,16 @@ class Network:
             z = z.clone()
         if self.layout is not None:
             z = self.layout.unpack(z)
-        if self.is_net:
-            out = self.estimator.infer(z)
-        else:
-            out = self.estimator(**z) if isinstance(z, dict) else self.estimator(z)
+        try:
+            if self.is_net:
+                out = self.estimator.infer(z)
+            else:
+                out = self.estimator(**z) if isinstance(z, dict) else self.estimator(z)
+        except IndexError as error:
+            raise ValueError(
+                f"The network could not look up whole numbers that it was given ({error}): an embedding of n vectors "
+                "takes 0 to n - 1. Give it more vectors, or rare and new tokens one id of their own."
+            ) from error
         return out[0] if isinstance(out, (tuple, list)) else out
 
     def _constant(self, array):
@@ -219,6 +244,8 @@ class Network:
         """Return the explained outputs, shape (n_rows, n_outputs); call inside ``frozen()``."""
         if self._at_terminal:
             out = self._record_terminal(z)[1]
+            if out is None:
+                raise ValueError("The network did not end in the softmax or sigmoid whose input is explained.")
         else:
             out = self._module_output(z)
         out = out.reshape(len(out), -1)
@@ -303,6 +330,29 @@ class _LastNonlinearity(TorchFunctionMode):
         if same and out.data_ptr() == result.data_ptr() and given.shape == out.shape:
             return given.reshape(result.shape), name
         return None, None
+
+
+class _Embedded(TorchFunctionMode):
+    """Notes whether anything is looked up in an embedding, however it is spelled."""
+
+    def __init__(self):
+        super().__init__()
+        self.any = False
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        self.any |= getattr(func, "__name__", "") in ("embedding", "embedding_bag")
+        return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def _step_by_step():
+    """Have attention run as in training: its fast path skips layers, and what it gives at padding is another number."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def _uncompiled(given):
@@ -400,15 +450,18 @@ def _look_at_module(net, X, layout):
         probe.initialize()
     except (RuntimeError, TypeError, ValueError):
         return np.float32, None  # its size is set when training begins, by a callback
-    if _has_embedding(probe.module_) and X.dtype.kind in "iu":
+    whole = X.dtype.kind in "iu"
+    if whole and _has_embedding(probe.module_):
         return None, None
     lazy = (p for p in probe.module_.parameters() if not isinstance(p, nn.parameter.UninitializedParameter))
     dtype = {torch.float64: np.float64}.get(next((p.dtype for p in lazy), None), np.float32)
-    try:
-        probe.module_.eval()
-        with torch.no_grad():
-            rows = torch.as_tensor(np.array(X[:2], dtype=dtype), device=probe.device)
-            out = probe.infer(rows if layout is None else layout.unpack(rows))
-    except (RuntimeError, TypeError, ValueError, IndexError):
-        return dtype, None
-    return dtype, (out[0] if isinstance(out, (tuple, list)) else out).ndim
+    probe.module_.eval()
+    for tried in (dtype, np.int64)[: 1 + whole]:  # ids may be looked up without a layer for it
+        try:
+            with torch.no_grad():
+                rows = torch.as_tensor(np.array(X[:2], dtype=tried), device=probe.device)
+                out = probe.infer(rows if layout is None else layout.unpack(rows))
+        except (RuntimeError, TypeError, ValueError, IndexError):
+            continue
+        return (None if tried is np.int64 else dtype), (out[0] if isinstance(out, (tuple, list)) else out).ndim
+    return dtype, None

@@ -11,7 +11,7 @@ from sklearn_xai.base import Attributions, BaseExplainer
 from sklearn_xai.models import EmbeddingSite, InsideModel, find_site
 from sklearn_xai.tables import take_rows
 
-_LOOKED_AT = 8  # rows from which it is learned how the network is built
+_LOOKED_AT = 256  # rows from which it is learned how the network is built
 _BASELINE_ROWS = 2_000  # rows whose tokens or activations a baseline is taken from
 
 
@@ -131,8 +131,8 @@ class GradientExplainer(BaseExplainer):
             return self._find_inner_baseline(baseline, sample_rows(rows, _BASELINE_ROWS, rng))
         if isinstance(baseline, str) and baseline == "pad":
             raise ValueError(
-                f"The 'baseline' parameter of {name} is 'pad', which is for networks that look up tokens in an embedding. "
-                f"Use one of {', '.join(repr(known) for known in BASELINES if known != 'pad')}, or an array."
+                f"The 'baseline' parameter of {name} is 'pad', which is for networks that look up tokens in an "
+                f"embedding. Use one of {', '.join(repr(known) for known in BASELINES if known != 'pad')}, or an array."
             )
         rows = self.background_ if isinstance(baseline, str) and baseline == "sample" else X
         return resolve_baseline(baseline, np.asarray(self._model.inputs(rows), dtype=self._model.dtype), name)
@@ -146,8 +146,8 @@ class GradientExplainer(BaseExplainer):
                 found = site.padding_vectors(z[:1]) if isinstance(site, EmbeddingSite) else None
                 if found is None:
                     raise ValueError(
-                        f"The 'baseline' parameter of {type(self).__name__} is 'pad', but the network looks no tokens up "
-                        "in an Embedding with a padding_idx. Use 'mean', 'zero', 'sample' or an array."
+                        f"The 'baseline' parameter of {type(self).__name__} is 'pad', but the network looks no tokens "
+                        "up in an Embedding with a padding_idx. Use 'mean', 'zero', 'sample' or an array."
                     )
                 return found.cpu().numpy()
             parts = z.split(256)

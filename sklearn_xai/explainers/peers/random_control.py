@@ -109,7 +109,4 @@ class RandomExplainer(BaseExplainer):
         scale = self.scale_[target] / np.sqrt(self.n_players_)
         values = normal_draws(found, self._keys) * scale[:, np.newaxis]
         explained = outputs[np.arange(len(X)), target]
-        return Attributions(values.reshape(-1, *self._player_shape()), self.base_outputs_[target], explained, {})
-
-    def _player_shape(self):
-        return (self.n_players_,) if len(self._row_shape) == 1 else self._row_shape
+        return Attributions(values.reshape(-1, *self._value_shape), self.base_outputs_[target], explained, {})
