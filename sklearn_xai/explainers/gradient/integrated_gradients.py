@@ -2,64 +2,17 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from numbers import Integral, Real
 
 import numpy as np
 import torch
-from scipy.special import roots_legendre
 
 from sklearn_xai._compat import Interval, StrOptions
-from sklearn_xai.background import BASELINES
+from sklearn_xai.background import BASELINES, resolve_baseline
 from sklearn_xai.engines import evaluate, path_gradient_between, pick
 from sklearn_xai.explainers.gradient._base import GradientExplainer
-
-METHODS = ("adaptive", "gausslegendre", "riemann_left", "riemann_right", "riemann_middle", "riemann_trapezoid")
-# n_steps="auto" begins with the first number of nodes; rows that are not there yet go on with the next.
-AUTO_STEPS = (33, 129, 513, 2049)
-
-
-@lru_cache(maxsize=64)
-def path_nodes(method, n_steps):
-    """Return the nodes and weights of a quadrature rule on [0, 1], as float64 arrays of shape (n_steps,)."""
-    if method == "gausslegendre":
-        nodes, weights = roots_legendre(n_steps)
-        return (nodes + 1) / 2, weights / 2
-    if method in ("adaptive", "riemann_trapezoid") and n_steps > 1:
-        weights = np.full(n_steps, 1 / (n_steps - 1))
-        weights[[0, -1]] /= 2
-        return np.linspace(0, 1, n_steps), weights
-    shift = {"riemann_left": 0.0, "riemann_right": 1.0}.get(method, 0.5)
-    return (np.arange(n_steps) + shift) / n_steps, np.full(n_steps, 1 / n_steps)
-
-
-def balanced_weights(values, slopes):
-    """Return weights of equal nodes that give each segment's change of the output to its two ends.
-
-    On a piecewise linear network the slope jumps somewhere inside a segment; where, is told by the values at its ends.
-    The segment's weight is split so that slope times weight adds up to the change (each part stays within [0, 1]).
-
-    Parameters
-    ----------
-    values, slopes : Tensor of shape (n_rows, n_nodes)
-        The output at the nodes, and its derivative along the path.
-
-    Returns
-    -------
-    weights : Tensor of shape (n_rows, n_nodes), rows sum to 1.
-    """
-    n = values.shape[1] - 1
-    left, right = slopes[:, :-1], slopes[:, 1:]
-    change = (values[:, 1:] - values[:, :-1]) * n
-    jump = left - right
-    share = ((change - right) / torch.where(jump == 0, 1.0, jump)).clamp(0, 1)
-    # Where the two slopes agree to rounding, the share says nothing.
-    noise = 1e-4 * (left.abs() + right.abs())
-    share = torch.where(jump.abs() <= noise, 0.5, share)
-    weights = torch.zeros_like(values)
-    weights[:, :-1] += share / n
-    weights[:, 1:] += (1 - share) / n
-    return weights
+from sklearn_xai.explainers.gradient._conductance import PathFromInput, layer_conductance, passes_through
+from sklearn_xai.explainers.gradient._quadrature import AUTO_STEPS, METHODS, balanced_weights, path_nodes
 
 
 def integrated_gradients(
@@ -113,7 +66,7 @@ def integrated_gradients(
 
 
 def _integrate(site, context, end, start, target, difference, allowed, rounds, method, batch_size):
-    """Return the mean gradient between two values at a site; a row whose gap is above the allowed goes a round further."""
+    """Return the mean gradient between two values at a site; a row whose gap is too wide goes a round further."""
     total = torch.empty_like(end)
     left = torch.arange(len(end), device=end.device)
     for n_steps in rounds:
@@ -148,8 +101,9 @@ class IntegratedGradientsExplainer(GradientExplainer):
     baseline : {"zero", "mean", "median", "min", "max", "pad", "sample"} or array, default="mean"
         Where the path begins, in the space that is attributed to: the network's inputs (behind a Pipeline, the mean of
         a one-hot block is the frequency of the categories), the vectors of tokens ("pad" is that of the padding
-        token, "mean" the mean of the tokens at a place), or the units of ``layer``. "sample" averages the attributions over ``background_size`` background rows. An
-        array is one baseline of shape (n_inputs,), or several, which are averaged over.
+        token, "mean" the mean of the tokens at a place), or the units of ``layer``. "sample" averages the attributions
+        over ``background_size`` background rows. An array is one baseline of shape (n_inputs,), or several, which are
+        averaged over.
     n_steps : int or "auto", default="auto"
         Number of nodes of the path. "auto" begins with a few and goes on with the rows whose gap is above ``tol``.
     tol : float, default=1e-2
@@ -161,6 +115,14 @@ class IntegratedGradientsExplainer(GradientExplainer):
         ends so that the segment's own completeness holds: on networks with kinks (ReLU) others converge slowly.
     background_size : int, default=100
         Number of background rows for ``baseline="sample"`` and the importances.
+    path : {"layer", "input"}, default="layer"
+        With a ``layer``, where the path runs. "layer": straight from a baseline of the layer's units to their values.
+        "input": straight in the network's inputs, where the baselines then are; the units go whatever way they go. The
+        attributions are then the layer's conductance, how much of the integrated gradients flows through each unit,
+
+        .. math:: \phi_j = \int_0^1 \frac{\partial f}{\partial h_j} \frac{\partial h_j}{\partial \alpha} d\alpha,
+
+        and add up to f(x) - f(b) where there is no way to the output past the layer. The inputs must be numbers.
     %(site)s
     %(shared)s
 
@@ -177,6 +139,8 @@ class IntegratedGradientsExplainer(GradientExplainer):
     References
     ----------
     Sundararajan, M., Taly, A. and Yan, Q. (2017). Axiomatic Attribution for Deep Networks.
+    Dhamdhere, K., Sundararajan, M. and Yan, Q. (2019). How Important is a Neuron?
+    Shrikumar, A., Su, J. and Kundaje, A. (2018). Computationally Efficient Measures of Internal Neuron Importance.
 
     Examples
     --------
@@ -200,6 +164,7 @@ class IntegratedGradientsExplainer(GradientExplainer):
         "tol": [Interval(Real, 0, None, closed="neither")],
         "method": [StrOptions(set(METHODS))],
         "background_size": [Interval(Integral, 1, None, closed="left")],
+        "path": [StrOptions({"layer", "input"})],
     }
 
     def __init__(
@@ -211,6 +176,7 @@ class IntegratedGradientsExplainer(GradientExplainer):
         tol=1e-2,
         method="adaptive",
         background_size=100,
+        path="layer",
         layer=None,
         channels="keep",
         target="auto",
@@ -236,19 +202,36 @@ class IntegratedGradientsExplainer(GradientExplainer):
         self.tol = tol
         self.method = method
         self.background_size = background_size
+        self.path = path
 
     def _prepare(self, X, y, rng):
-        self.baseline_ = self._find_baseline(self.baseline, X, rng)
+        self._gap_advice = type(self)._gap_advice
+        if self.layer is not None and self.path == "input":
+            self._find_input_path(X)
+        else:
+            self.baseline_ = self._find_baseline(self.baseline, X, rng)
+
+    def _find_input_path(self, X):
+        """Let the path to a layer run in the network's inputs."""
+        model, baseline, name = self._model, self.baseline, type(self).__name__
+        if model.network.takes_integers or (isinstance(baseline, str) and baseline == "pad"):
+            raise ValueError(
+                f"The 'path' parameter of {name} is 'input', which blends rows of numbers, but the network looks up "
+                "its inputs in an embedding, or 'baseline' is 'pad'. Use path='layer' to blend the values of the layer."
+            )
+        rows = self.background_ if isinstance(baseline, str) and baseline == "sample" else X
+        inputs = np.asarray(model.inputs(rows), dtype=model.dtype)
+        self.baseline_ = resolve_baseline(baseline, inputs, name)
+        with model.network.frozen():
+            if not passes_through(self._site, model.network.tensor(inputs[:1])):
+                self._gap_advice += (
+                    ". Rows may also reach the output past the layer: that part belongs to none of its units"
+                )
+        self._site = PathFromInput(self._site)
 
     def _attribute_variable(self, v, context, choose):
-        return integrated_gradients(
-            self._site,
-            v,
-            torch.as_tensor(self.baseline_).to(v),
-            context,
-            choose,
-            n_steps=self.n_steps,
-            tol=self.tol,
-            method=self.method,
-            batch_size=self.batch_size,
-        )
+        baselines = torch.as_tensor(self.baseline_).to(v)
+        rule = {"n_steps": self.n_steps, "tol": self.tol, "method": self.method, "batch_size": self.batch_size}
+        if isinstance(self._site, PathFromInput):
+            return layer_conductance(self._site.layer, v, baselines, choose, **rule)
+        return integrated_gradients(self._site, v, baselines, context, choose, **rule)
