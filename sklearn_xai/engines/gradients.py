@@ -171,3 +171,54 @@ def _chunk(site, context, layout, end, start, nodes, weights, target, batch_size
     slopes = torch.bmm(gradients, delta.transpose(1, 2))[:, :, 0]
     weight = weights(values, slopes) if callable(weights) else weights.expand(n_rows, n_nodes)
     return torch.bmm(weight[:, None, :], gradients)[:, 0], values, slopes
+
+
+def scattered_gradients(site, h, scales, shifts, target, context, still=None, batch_size=None):
+    """Yield the gradients of the explained output at points ``scale * h + shift`` around each row.
+
+    The points of a few rows are one batch; of a row that has too many for one, they come in several parts.
+
+    Parameters
+    ----------
+    site : Split or Site
+    h : Tensor of shape (n_rows, ...)
+        Rows where blends are made, as ``site.enter`` returns them.
+    scales : Tensor of shape (n_draws,)
+    shifts : callable
+        Returns the shifts of a slice of the draws, (n_draws_of_it, ...).
+    target : int or int Tensor of shape (n_rows,)
+    context : Tensor of shape (1, ...) or (n_rows, ...)
+        As ``site.context`` returns it.
+    still : bool Tensor of the shape of h, optional
+        What keeps the row's own value.
+    batch_size : int, optional
+        Network rows run at once.
+
+    Yields
+    ------
+    rows, draws : slice
+    gradients : Tensor of shape (n_rows_of_it, n_draws_of_it, ...)
+    """
+    n_draws, layout = len(scales), _Layout(h.shape[1:], site.channels_last)
+    flat = layout.flat(h)
+    most = chunk_rows(flat.shape[1], batch_size)
+    step, part = max(1, most // n_draws), min(n_draws, most)
+    for start in range(0, n_draws, part):
+        draws = slice(start, min(n_draws, start + part))
+        shift, scale = layout.flat(shifts(draws))[None], scales[draws][None, :, None]
+        for first in range(0, len(h), step):
+            rows = slice(first, min(len(h), first + step))
+            own = flat[rows][:, None]
+            points = torch.addcmul(shift, scale, own)
+            if still is not None:
+                points = torch.where(layout.flat(still[rows])[:, None], own, points)
+            n, k = points.shape[:2]
+            leaf = layout.shaped(points.flatten(0, 1)).requires_grad_(True)
+            around = context if len(context) == 1 else context[rows].repeat_interleave(k, dim=0)
+            chosen = _of_rows(target, rows)
+            outputs = site.tail(site.own(leaf), around)
+            explained = pick(outputs, chosen if isinstance(chosen, int) else chosen.repeat_interleave(k))
+            found = None
+            if explained.requires_grad:
+                found = torch.autograd.grad(explained.sum(), leaf, allow_unused=True)[0]
+            yield rows, draws, (torch.zeros_like(leaf) if found is None else found).unflatten(0, (n, k))
