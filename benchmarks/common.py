@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass
 
 import torch
@@ -38,6 +39,37 @@ def best_times(contenders, repeats=3):
             function()
             best[name] = min(best[name], time.perf_counter() - start)
     return best
+
+
+def in_batches(attribute, rows, sizes):
+    """Return {size: call} of a function of a tensor of rows, given so many of them at once."""
+
+    def call(size):
+        return lambda: torch.cat([attribute(part).detach() for part in rows.split(size)])
+
+    return {size: call(size) for size in sizes}
+
+
+def against_best(work, against, wanted, ours, theirs, n_rows, n_theirs=None, note="", repeats=3):
+    """Compare the rows a second of one call with the best of a peer's settings.
+
+    Parameters
+    ----------
+    work, against, wanted, note
+        As in Result; the rows a second come before the note.
+    ours : callable
+    theirs : dict of callables
+        By setting.
+    n_rows, n_theirs : int
+        Rows that each explains.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        times = best_times({"ours": ours, **theirs}, repeats)
+    best = min(theirs, key=times.get)
+    mine, other = n_rows / times["ours"], (n_theirs or n_rows) / times[best]
+    note = f"{mine:,.0f} vs {other:,.0f} rows/s ({best}); {note}"
+    return Result(work, against, mine / other, wanted, note=note)
 
 
 def show(results):
