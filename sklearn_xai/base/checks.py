@@ -105,6 +105,8 @@ def check_rows(explainer, X, *, reset):
 def _check_kind(explainer, X, caller, reset):
     """Raise for what is no table, no array, no dict and no sequence of texts, before anything is made of it."""
     check_no_gaps(X, caller)
+    if explainer._reader is not None and getattr(X, "ndim", 1) == 1 and hasattr(X, "__len__") and not len(X):
+        raise ValueError(f"{caller}: X holds no text. Give at least one.")
     arrays = isinstance(X, (tuple, list)) and all(hasattr(part, "shape") and len(part.shape) > 1 for part in X)
     if arrays and len({part.shape for part in X}) > 1 and is_network(explainer._given):
         raise ValueError(

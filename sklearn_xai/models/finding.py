@@ -57,7 +57,8 @@ def _check_steps(network, rows, known, caller):
     columns = [j for j in stepwise_columns(network, rows) if j not in known]
     if not columns:
         return
-    told = f"the network depends on the columns {columns[:10]} of its input in steps only, as on whole numbers"
+    shown = columns[:10] if network.layout is None else [network.layout.names[j] for j in columns[:10]]
+    told = f"the network depends on the columns {shown} of its input in steps only, as on whole numbers"
     if len(known) and network.layout is not None:
         warnings.warn(f"{caller}: {told}: they are held as they are and get 0.", UserWarning, stacklevel=3)
         return

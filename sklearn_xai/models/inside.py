@@ -23,7 +23,7 @@ class InsideModel:
     column_wise = True
 
     def __init__(self, model, site, rows):
-        self.model, self.site, self.network = model, site, self
+        self.model, self.site = model, site
         self.n_outputs, self.dtype, self.numpy_dtype = model.n_outputs, model.dtype, model.network.numpy_dtype
         inputs = model.inputs(rows)
         self._given = inputs.shape[1:]
@@ -33,7 +33,16 @@ class InsideModel:
             self._shape = tuple(site.variable(z).shape[1:])
         n_given, n_units = int(np.prod(self._given)), int(np.prod(self._shape))
         self.feeds = np.concatenate([np.full(n_given, -1), np.arange(n_units)])
-        self.columns = self
+
+    @property
+    def network(self):
+        """The network of this model's rows: itself."""
+        return self
+
+    @property
+    def columns(self):
+        """Where its columns are found: here."""
+        return self
 
     def feeds_of(self, X, inputs):
         """Return the unit that each element of a row is, -1 for the input before them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -118,8 +118,12 @@ class Network:
     @property
     def module(self):
         """The torch module that is explained; of a compiled one, the module that was compiled."""
-        module = self.estimator.module_ if self.is_net else self.estimator
-        return getattr(module, "_orig_mod", module)
+        module = self._given_module
+        return module._orig_mod if "_orig_mod" in module._modules else module
+
+    @property
+    def _given_module(self):
+        return self.estimator.module_ if self.is_net else self.estimator
 
     @property
     def dtype(self):
@@ -153,8 +157,14 @@ class Network:
             self.takes_integers = has_embedding or seen.any
             return z, untouched, found
         z, error = failed
+        several = (
+            ""
+            if "positional argument" not in str(error)
+            else (" Give X as a dict of arrays, whose keys are the names of the arguments of the module's forward.")
+        )
         raise ValueError(
             f"{caller}: the network could not be run on rows of shape {tuple(z.shape[1:])} and type {z.dtype}: {error}"
+            f"{several}"
         ) from error
 
     def _find_nonlinearity(self):
@@ -189,25 +199,30 @@ class Network:
     @contextmanager
     def frozen(self):
         """Evaluation mode without parameter gradients; everything of the user's is put back, also after an error."""
-        module = self.module
-        eager = _uncompiled(self.estimator.module_ if self.is_net else self.estimator)
-        recurrent = any(isinstance(part, nn.RNNBase) for part in module.modules())
-        cudnn = torch.backends.cudnn.flags(enabled=False) if recurrent and self.device.type == "cuda" else nullcontext()
-        with ExitStack() as stack:
-            for context in (_LOCK, torch.inference_mode(False), torch.enable_grad(), isolated_rng(), cudnn, eager):
-                stack.enter_context(context)
-            stack.enter_context(_step_by_step())
-            modes = [(part, part.training) for part in module.modules()]
-            learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        parts, given = [*self.module.modules()], self._given_module
+        compiled = "_orig_mod" in given._modules or any(map(_is_compiled, parts))
+        recurrent = any(isinstance(part, nn.RNNBase) for part in parts)
+        with (
+            _LOCK,
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            isolated_rng(),
+            torch.backends.cudnn.flags(enabled=False) if recurrent and self.device.type == "cuda" else nullcontext(),
+            # Compiled modules run as they were written: hooks and functions of our own would have them compiled anew.
+            torch.compiler.set_stance("force_eager") if compiled else nullcontext(),
+            _step_by_step(),
+        ):
+            training = [part for part in parts if part.training]
+            learning = [p for part in parts for _, p in part._parameters.items() if p is not None and p.requires_grad]
             try:
-                for part, _ in modes:
+                for part in training:
                     part.training = False
                 for parameter in learning:
                     parameter.requires_grad_(False)
                 yield self
             finally:
-                for part, mode in modes:
-                    part.training = mode
+                for part in training:
+                    part.training = True
                 for parameter in learning:
                     parameter.requires_grad_(True)
 
@@ -355,10 +370,8 @@ def _step_by_step():
         torch.backends.mha.set_fastpath_enabled(before)
 
 
-def _uncompiled(given):
-    """Run compiled modules as they were written: hooks and functions of our own would have them compiled anew."""
-    compiled = any(hasattr(part, "_orig_mod") or part._compiled_call_impl is not None for part in given.modules())
-    return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
+def _is_compiled(part):
+    return "_orig_mod" in part._modules or part._compiled_call_impl is not None
 
 
 def _has_criterion(net):
