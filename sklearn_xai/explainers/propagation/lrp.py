@@ -52,7 +52,8 @@ class LRPExplainer(GradientExplainer):
         "auto" is what ``rule`` says, None the rule of the other layers.
     epsilon : float, default=1e-6
         Added to the denominators of the epsilon rule, in units of a layer's outputs. The larger, the fewer features are
-        left with relevance, and the less the relevance adds up to the output.
+        left with relevance, and the less the relevance adds up to the output. With sigmoids or softplus, whose value at
+        0 is not 0, the epsilon rule divides relevance by sums that may be near 0: take 0.01 or more there.
     gamma : float, default=0.25
         By how much the gamma rule favours contributions of the sign of the sum: 0 is the epsilon rule without epsilon.
     alpha, beta : float, default=2 and 1
@@ -65,8 +66,8 @@ class LRPExplainer(GradientExplainer):
 
     Attributes
     ----------
-    low_, high_ : Tensor
-        The bounds of the features. Exist with the box rule only.
+    low_, high_ : ndarray
+        The bounds of the features, of a shape that broadcasts to a row's. Exist with the box rule only.
     %(attributes)s
 
     Raises
