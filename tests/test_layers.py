@@ -1,4 +1,4 @@
-"""``layer=``: attributions to the units of any named layer are those of a loop by hand, however the layer is written."""
+"""``layer=``: attributions to the units of any named layer are those of a loop by hand, however it is written."""
 
 from __future__ import annotations
 
@@ -87,7 +87,10 @@ CASES = {
         Branching, "left", X, lambda m: m.left,
         lambda m: lambda h, x: m.out(torch.tanh(h) * torch.sigmoid(m.right(x))),
     ),
-    "tuple": (Recurrent, "lstm", X, lambda m: lambda x: m.lstm(x[..., None])[0], lambda m: lambda h, x: m.out(h[:, -1])),
+    "tuple": (
+        Recurrent, "lstm", X, lambda m: lambda x: m.lstm(x[..., None])[0],
+        lambda m: lambda h, x: m.out(h[:, -1]),
+    ),
     "attention": (
         Attending, ("attention", "input"), X, lambda m: lambda x: m.embed(x[..., None]),
         lambda m: lambda h, x: m.around(h) + x[:, :2],

@@ -46,10 +46,29 @@ def find_site(network, rows, layer, caller):
             f"{caller} differentiates the network at its inputs, but the network is given whole numbers that it is not "
             "seen to look up in an embedding. Use LocalSurrogateExplainer, ShapleyExplainer or SHAPExplainer."
         )
-    coded = site.feeds[len(site.coded) :] if site is not None else np.empty(0, dtype=int)
-    if site is None or not site.plain:
+    if site is not None and site.plain:
+        _check_all_looked_up(site, rows, caller)
+    else:
+        coded = site.feeds[len(site.coded) :] if site is not None else np.empty(0, dtype=int)
         _check_steps(network, rows, coded, caller)
     return find_affine_head(network, rows[:_FEW]) if site is None else site
+
+
+def _check_all_looked_up(site, rows, caller):
+    """Raise where whole numbers are used as numbers too: what is not looked up would silently get 0."""
+    with site.network.frozen(), torch.no_grad():
+        z = site.network.tensor(rows[:_FEW])
+        left = np.setdiff1d(np.arange(z.shape[1]), site.feeds)
+        other = z.clone()
+        other[:, left] = z.flip(0)[:, left]
+        v = site.variable(z)
+        used = not torch.equal(site.tail(site.own(v), z), site.tail(site.own(v), other))
+    if used:
+        raise ValueError(
+            f"{caller}: X holds whole numbers, and the network looks up some columns in an embedding and takes "
+            f"{left[:10].tolist()} as they are, at which there is no gradient. Give X as real numbers (astype(float)), "
+            "with the codes made whole in forward, or as a dict of the arguments of forward."
+        )
 
 
 def _check_steps(network, rows, known, caller):
