@@ -44,7 +44,7 @@ REFUSED: dict[str, set[str]] = {
     # no single weight connects an input with the output
     "GradientXWeightExplainer": ATTENTION | RECURRENT | COMPILED | {
         "operators", "layer norm", "gated", "experts", "maxout", "distances", "sequence cnn", "cnn with max pooling",
-        "channels last", "functional cnn", "cnn with group norm", "upsampling cnn", "mean of words", "text cnn",
+        "channels last", "functional cnn", "cnn with group norm", "mean of words", "text cnn",
         "bag of words",
     },
 }  # fmt: skip

@@ -156,16 +156,16 @@ class Network:
                 continue
             self.takes_integers = has_embedding or seen.any
             return z, untouched, found
-        z, error = failed
+        z, reason = failed
         several = (
             ""
-            if "positional argument" not in str(error)
+            if "positional argument" not in str(reason)
             else (" Give X as a dict of arrays, whose keys are the names of the arguments of the module's forward.")
         )
         raise ValueError(
-            f"{caller}: the network could not be run on rows of shape {tuple(z.shape[1:])} and type {z.dtype}: {error}"
+            f"{caller}: the network could not be run on rows of shape {tuple(z.shape[1:])} and type {z.dtype}: {reason}"
             f"{several}"
-        ) from error
+        ) from reason
 
     def _find_nonlinearity(self):
         """Name what skorch does between the module's output and ``predict_proba``."""
