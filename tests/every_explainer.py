@@ -8,6 +8,7 @@ CLASSES = [cls for _, cls in all_explainers(inputs="table")]
 
 FAST = {
     "CaptumExplainer": {"method_params": {"n_steps": 200}},  # no gap above the tolerance
+    "ExpectedGradientsExplainer": {"n_samples": 40, "background_size": 10, "tol": 0.05},
     "ForestExplainer": {"n_estimators": 3, "min_fidelity": None, "background_size": 5},
     "LinearSurrogateExplainer": {"min_fidelity": None},
     "LocalSurrogateExplainer": {"n_samples": 64},
@@ -18,6 +19,7 @@ FAST = {
     "RuleSurrogateExplainer": {"max_rules": 3, "min_fidelity": None},
     "SHAPExplainer": {"algorithm": "permutation", "max_evals": 60, "background_size": 5},
     "ShapleyExplainer": {"background_size": 10},
+    "SmoothGradExplainer": {"n_samples": 6},
     "TreeSurrogateExplainer": {"max_depth": 3, "min_samples_leaf": 1, "min_fidelity": None},
 }
 
