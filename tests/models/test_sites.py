@@ -119,7 +119,11 @@ def test_the_column_of_each_vector(function, feeds):
 @pytest.mark.parametrize("varies", [True, False])
 def test_codes_beside_numbers(varies):
     rows = TABLE if varies else np.repeat(TABLE[:1], 10, axis=0)
-    function = lambda m, X: torch.cat([X[:, :2], m.table(X[:, 2:].long()).flatten(1)], dim=1)  # noqa: E731
+
+    def function(m, X):
+        there = (X[:, 2:] > 0).to(X)[..., None]  # a mask, of the row's own ids
+        return torch.cat([X[:, :2], (m.table(X[:, 2:].long()) * there).flatten(1)], dim=1)
+
     site = find_site(network(function, rows, size=9), rows, None, "Caller")
     assert not site.plain and site.coded.tolist() == [False, False, True, True]
     assert_array_equal(site.feeds, [0, 1, 2, 3, 2, 2, 2, 3, 3, 3])
@@ -127,7 +131,7 @@ def test_codes_beside_numbers(varies):
         z = site.network.tensor(TABLE)
         v = site.variable(z)
         assert_allclose(site.tail(v, z), site.network(z), atol=1e-12)
-        v[:, 2:4] += 0.7  # ids are the row's own, whatever the variable says
+        v[:, 2:4] -= 2.7  # ids are the row's own, whatever the variable says
         assert_allclose(site.tail(v, z), site.network(z), atol=1e-12)
 
 
