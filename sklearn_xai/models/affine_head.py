@@ -24,6 +24,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from sklearn_xai.models.image_layout import takes_channels_last
+
 # Operations that are affine, or linear in each factor: whether their composition is affine is then decided exactly, up
 # to rounding, by evaluating it at random points.
 _MULTILINEAR = {
@@ -183,7 +185,9 @@ def find_affine_head(network, rows):
                 break
         else:
             split = Split(network)
-        split.channels_last = _takes_channels_last(split, z)
+        with torch.no_grad():
+            h = split.head(z)
+        split.channels_last = takes_channels_last(network.module, lambda h: split.tail(h, z[:1]), h)
         split.in_place = _writes_to_its_input(split, z)
     return split
 
@@ -381,21 +385,6 @@ def _skipping(split, calls, points):
     except (RuntimeError, TypeError, ValueError):
         same = False
     return faster if same else split
-
-
-def _takes_channels_last(split, z):
-    """Whether the tail convolves images on a CPU, and gives the same when their channels come last in memory."""
-    convolves = any(isinstance(layer, torch.nn.Conv2d) for layer in split.network.module.modules())
-    if not convolves or z.device.type != "cpu":
-        return False
-    try:
-        with torch.no_grad():
-            h = split.head(z)
-            if h.ndim != 4:
-                return False
-            return _close(split.tail(h.clone(), z[:1]), split.tail(h.clone(memory_format=torch.channels_last), z[:1]))
-    except RuntimeError:  # the module views its tensors, which needs the ordinary layout
-        return False
 
 
 def _writes_to_its_input(split, z):

@@ -16,6 +16,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from sklearn_xai._rng import isolated_rng
+from sklearn_xai.models.image_layout import takes_channels_last
 
 # Threads that explain the same module must not see each other's evaluation mode and swapped layers.
 _LOCK = threading.RLock()
@@ -102,7 +103,7 @@ class Network:
         self.is_net = not isinstance(self.estimator, nn.Module)
         self.classifier = self.is_net and is_classifier(self.estimator)
         self._nonlinearity = self._find_nonlinearity() if self.is_net else None
-        self._at_terminal = self._writes_input = self._in_logs = False
+        self._at_terminal = self._writes_input = self._in_logs = self._channels_last = False
         with self.frozen(), torch.no_grad():
             z, untouched, (out, terminal, ending) = self._first_run(sample, caller)
             self._check_output(out, len(sample), caller)
@@ -112,6 +113,7 @@ class Network:
                 self._nonlinearity = "identity" if ending else "softmax" if out.numel() > len(out) else "sigmoid"
             self._at_terminal = self._wants_terminal(terminal, caller)
             self.n_outputs = self(z).shape[1]
+            self._channels_last = takes_channels_last(self.module, self, z)
         self.classes = self._find_classes()
 
     # ------------------------------------------------------------------ what kind of network it is
@@ -157,14 +159,10 @@ class Network:
             self.takes_integers = has_embedding or seen.any
             return z, untouched, found
         z, reason = failed
-        several = (
-            ""
-            if "positional argument" not in str(reason)
-            else (" Give X as a dict of arrays, whose keys are the names of the arguments of the module's forward.")
-        )
+        several = " Give X as a dict of arrays, whose keys are the names of the arguments of the module's forward."
         raise ValueError(
             f"{caller}: the network could not be run on rows of shape {tuple(z.shape[1:])} and type {z.dtype}: {reason}"
-            f"{several}"
+            f"{several if 'positional argument' in str(reason) else ''}"
         ) from reason
 
     def _find_nonlinearity(self):
@@ -194,7 +192,8 @@ class Network:
         if self.whole_rows and rows.dtype.kind not in "iub" and not np.array_equal(rows, np.round(rows)):
             raise ValueError("The network takes whole numbers, such as ids of tokens. Got numbers with a fraction.")
         dtype = np.int64 if self.whole_rows else self.numpy_dtype
-        return torch.as_tensor(np.array(rows, dtype=dtype), device=self.device)
+        z = torch.as_tensor(np.array(rows, dtype=dtype), device=self.device)
+        return z.contiguous(memory_format=torch.channels_last) if self._channels_last else z
 
     @contextmanager
     def frozen(self):

@@ -9,7 +9,6 @@ import torch
 
 from sklearn_xai._compat import Interval, StrOptions
 from sklearn_xai.engines import evaluate
-from sklearn_xai.engines.gradients import chunk_rows
 from sklearn_xai.engines.tape import record
 from sklearn_xai.explainers.gradient._base import GradientExplainer
 from sklearn_xai.explainers.propagation._linear_rules import INPUT_RULES, RULES
@@ -17,6 +16,7 @@ from sklearn_xai.explainers.propagation._relevance_rules import RelevanceRules
 from sklearn_xai.models import EmbeddingSite
 from sklearn_xai.tables import take_rows
 
+_CHUNK_ELEMENTS = 2**21  # elements of the network's widest value that are carried back at once
 # Rules of dense layers, of convolutions, and of the first layer where it has one of its own.
 COMPOSITES = {
     **{name: (name, name, None) for name in RULES},
@@ -200,6 +200,7 @@ class LRPExplainer(GradientExplainer):
         if self._rules["input"] == "box":
             self._find_bounds(X, name)
         # An operation without a rule is an error of fit, not of the first row that is explained.
+        self._widest = 1
         self._attribute(take_rows(self.background_, slice(1)), lambda outputs: 0)
 
     @property
@@ -238,7 +239,7 @@ class LRPExplainer(GradientExplainer):
 
     # ------------------------------------------------------------------ transform
     def _attribute_variable(self, v, context, choose):
-        step, found = chunk_rows(v[0].numel(), self.batch_size), []
+        step, found = self.batch_size or max(16, _CHUNK_ELEMENTS // self._widest), []
         for first in range(0, len(v), step):
             rows = slice(first, first + step)
             found.append(self._attribute_chunk(v[rows], context if len(context) == 1 else context[rows], choose))
@@ -248,6 +249,8 @@ class LRPExplainer(GradientExplainer):
     def _attribute_chunk(self, v, context, choose):
         site = self._site.at_rows
         tape = record(self._model.network.module, lambda h: site.tail(h, context), v)
+        if self._widest == 1:  # the row that ``fit`` looks at
+            self._widest = max(value.numel() for value in tape.values)
         if tape.output is None:  # the features do not reach the output
             return torch.zeros_like(v), evaluate(site, v, context)
         outputs = tape.values[tape.output]
