@@ -37,7 +37,8 @@ _MULTILINEAR = {
     "AdaptiveAvgPool2D", "MkldnnAdaptiveAvgPool2D", "Repeat", "Flip", "Roll", "AsStrided", "Linear", "MkldnnLinear",
     "UnsafeSplit", "Movedim", "Unfold", "Detach", "Lift", "Copy", "CopyBackwards", "CopySlices", "AsStrided_",
     "UpsampleNearest1D", "UpsampleNearest2D", "UpsampleLinear1D", "UpsampleBilinear2D", "ReflectionPad1D",
-    "ReflectionPad2D", "ReplicationPad1D", "ReplicationPad2D", "PixelShuffle", "PixelUnshuffle", "Triu", "Tril", "Cumsum",
+    "ReflectionPad2D", "ReplicationPad1D", "ReplicationPad2D", "PixelShuffle", "PixelUnshuffle", "Triu", "Tril",
+    "Cumsum",
     "Where", "MaskedFill",  # of a mask that does not depend on the rows: one that does is seen otherwise
 }  # fmt: skip
 # Operations that ask a tensor for its shape and type only.
