@@ -266,7 +266,8 @@ class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, 
             One number for each column of X (or group of columns), in the units of the explained output, and of the
             network's type. With ``target="all"``, one block of columns for each output.
         """
-        check_is_fitted(self)
+        if not self.__sklearn_is_fitted__():
+            check_is_fitted(self)
         X = check_rows(self, X, reset=False)
         values = self._explain_rows(X)[0].values
         return values if values.ndim == 2 or not self._blocks else _as_blocks(values)
