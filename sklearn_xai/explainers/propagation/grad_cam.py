@@ -10,7 +10,9 @@ from sklearn_xai._compat import StrOptions
 from sklearn_xai.base import Attributions, BaseExplainer
 from sklearn_xai.engines import gradient, pick
 from sklearn_xai.engines.gradients import chunk_rows
-from sklearn_xai.models import LayerSite
+from sklearn_xai.explainers.propagation._rectified import rectified_gradient
+from sklearn_xai.explainers.propagation.guided_backprop import GuidedBackpropExplainer
+from sklearn_xai.models import LayerSite, Split
 from sklearn_xai.tables import take_rows
 
 _LOOKED_AT = 8  # rows from which it is learned how the network is built
@@ -60,9 +62,12 @@ class GradCAMExplainer(BaseExplainer):
     layer : str, (str, "input") or None, default=None
         Name of the sub-module at whose output (or input) the map is made, as ``named_modules`` gives it: what comes out
         there has the shape (n_samples, n_channels, ...). None is the last convolution with more than one position.
+    guided : bool, default=False
+        Whether to multiply the map by guided backpropagation at the input, which has the resolution of the image and
+        either sign: guided Grad-CAM.
     channels : {"keep", "sum"}, default="keep"
         "keep" shares the map equally between the channels of the image, so that it is their sum; "sum" is the map,
-        (n_samples, 1, height, width).
+        (n_samples, 1, height, width). When guided, every channel is multiplied by the whole map.
     %(shared)s
 
     Attributes
@@ -74,11 +79,13 @@ class GradCAMExplainer(BaseExplainer):
     Raises
     ------
     ValueError
-        By ``fit``, when the network has no convolution, or when positions of the layer are not positions of X.
+        By ``fit``, when the network has no convolution, when positions of the layer are not positions of X, or when
+        guided and the network has no rectifier.
 
     See Also
     --------
     SaliencyExplainer : The gradient at each pixel.
+    GuidedBackpropExplainer : What the map is multiplied by when guided.
     IntegratedGradientsExplainer : With ``layer``, how much each unit of a layer contributes.
 
     Notes
@@ -108,6 +115,7 @@ class GradCAMExplainer(BaseExplainer):
     _parameter_constraints: dict = {
         **BaseExplainer._parameter_constraints,
         "layer": [str, tuple, None],
+        "guided": ["boolean"],
         "channels": [StrOptions({"keep", "sum"})],
     }
 
@@ -116,6 +124,7 @@ class GradCAMExplainer(BaseExplainer):
         estimator,
         *,
         layer=None,
+        guided=False,
         channels="keep",
         target="auto",
         output="auto",
@@ -134,6 +143,7 @@ class GradCAMExplainer(BaseExplainer):
             verbose=verbose,
         )
         self.layer = layer
+        self.guided = guided
         self.channels = channels
 
     # ------------------------------------------------------------------ fit
@@ -164,6 +174,13 @@ class GradCAMExplainer(BaseExplainer):
                 f"positions. The {side} of {path!r} is of shape {self._site.shape} for a row."
             )
         self._find_places(rows, rank, convolutions, name)
+        with network.frozen():
+            z = network.tensor(rows[:1])
+            if self.guided and not self._guide(z, lambda outputs: 0)[2]:
+                raise ValueError(
+                    f"{name} is guided by rectifiers (ReLU), but {type(network.module).__name__} has none. Use "
+                    "guided=False, or multiply by another method's attributions."
+                )
         self._numel = max([int(np.prod(self._site.shape)), *(int(np.prod(shape)) for _, shape in convolutions)])
 
     def _find_places(self, rows, rank, convolutions, name):
@@ -215,7 +232,10 @@ class GradCAMExplainer(BaseExplainer):
                     activations = site.variable(z)
                 slopes, outputs = gradient(site, activations, choose, site.context(z), step)
                 target = choose(outputs)
-                values[rows] = self._as_rows(activation_map(activations, slopes), z.shape).cpu().numpy()
+                found = self._as_rows(activation_map(activations, slopes), z.shape)
+                if self.guided:
+                    found = self._n_channels * found * self._guide(z, choose)[0]
+                values[rows] = found.cpu().numpy()
                 explained[rows] = pick(outputs, target).cpu().numpy()
                 base_values[rows] = pick(base.expand(len(outputs), -1), target).cpu().numpy()
         if self.channels == "sum" and len(self._row_shape) > 1 and not self._grouped:
@@ -223,6 +243,11 @@ class GradCAMExplainer(BaseExplainer):
         else:
             values = self._to_players(values, X, inputs)
         return Attributions(values, base_values, explained, {})
+
+    def _guide(self, z, choose):
+        """Return guided backpropagation at input rows, the outputs there, and the number of rectifiers."""
+        site, rule = Split(self._model.network), GuidedBackpropExplainer._rule
+        return rectified_gradient(site, z, choose, site.context(z), rule, self.batch_size)
 
     def _as_rows(self, maps, shape):
         """Return maps as the rows are laid out, shared by the channels."""

@@ -130,6 +130,27 @@ def test_as_captum(kind):
     assert expected.max() > 0
 
 
+def relu_cnn():
+    return nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU(), nn.Conv2d(5, 4, 2), nn.ReLU(), nn.Flatten(), nn.Linear(60, 3))
+
+
+def test_guided_as_captum():
+    module = seeded(relu_cnn)
+    peer = captum.GuidedGradCam(module, module[2])
+    given = torch.tensor(IMAGES, requires_grad=True)
+    expected = peer.attribute(given, target=1, interpolate_mode="bilinear").detach().numpy()
+    assert_allclose(attribute(module, IMAGES, target=1, guided=True), expected, atol=1e-12)
+    found = attribute(module, IMAGES, target=1, guided=True, channels="sum")
+    assert_allclose(found, expected.sum(axis=1, keepdims=True), atol=1e-12)
+    assert expected.max() > 0 > expected.min()
+
+
+def test_guided_by_nothing():
+    module = seeded(lambda: nn.Sequential(nn.Conv2d(3, 1, 1), nn.Tanh(), nn.Flatten(), nn.Linear(48, 1)))
+    with pytest.raises(ValueError, match=r"GradCAMExplainer is guided by rectifiers .* Sequential has none"):
+        attribute(module, IMAGES, guided=True)
+
+
 # ---------------------------------------------------------------------- rows that become images
 class Reshaped(nn.Module):
     """Makes images of flat rows, in one order of the axes or another."""
