@@ -134,6 +134,7 @@ def relu_cnn():
     return nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU(), nn.Conv2d(5, 4, 2), nn.ReLU(), nn.Flatten(), nn.Linear(60, 3))
 
 
+@pytest.mark.filterwarnings("ignore:Setting backward hooks on ReLU activations:UserWarning")
 def test_guided_as_captum():
     module = seeded(relu_cnn)
     peer = captum.GuidedGradCam(module, module[2])
