@@ -24,13 +24,16 @@ def _pending_normal():
 
     Reading the whole state takes as long as a small network: here all of it but this is left out.
     """
-    source = np.random.mtrand._rand
-    own = source._bit_generator
     try:
-        source._bit_generator = _NoGenerator
-        kept = source.get_state(legacy=False)
-    finally:
-        source._bit_generator = own
+        source = np.random.mtrand._rand
+        own = source._bit_generator
+        try:
+            source._bit_generator = _NoGenerator
+            kept = source.get_state(legacy=False)
+        finally:
+            source._bit_generator = own
+    except AttributeError:  # another numpy, which names these otherwise
+        kept = np.random.get_state(legacy=False)
     return kept["gauss"] if kept["has_gauss"] else None
 
 

@@ -132,6 +132,10 @@ class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, 
         """
         raise AttributeError(f"{type(self).__name__} does not say how it attributes.")
 
+    def _attribute_fully(self, X, choose):
+        """Do as ``_attribute``, with more facts of each row where they take time of their own."""
+        return self._attribute(X, choose)
+
     def _cells_per_row(self):
         """Return how many numbers ``_attribute`` keeps for each row: what bounds the rows of a chunk."""
         return max(1, int(np.prod(self._row_shape)))
@@ -276,16 +280,20 @@ class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, 
     def _blocks(self):
         return self._target_index == "all" and len(self._value_shape) == 1
 
-    def _explain_rows(self, X):
-        """Return the Attributions of all rows, with a last axis of outputs for ``target="all"``, and their gaps."""
+    def _explain_rows(self, X, fully=False):
+        """Return the Attributions of all rows, with a last axis of outputs for ``target="all"``, and their gaps.
+
+        Gaps, and facts that take time of their own, are for ``explain``, which asks for them ``fully``.
+        """
         if self._target_index != "all":
-            return self._explain_target(X, self._target_index)
-        parts = [self._explain_target(X, k) for k in range(self._model.n_outputs)]
+            return self._explain_target(X, self._target_index, fully)
+        parts = [self._explain_target(X, k, fully) for k in range(self._model.n_outputs)]
         stacked = [np.stack([part[0][field] for part in parts], axis=-1) for field in range(3)]
         extras = {name: np.stack([part[0].extras[name] for part in parts], axis=-1) for name in parts[0][0].extras}
         return Attributions(*stacked, extras), np.stack([part[1] for part in parts], axis=-1)
 
-    def _explain_target(self, X, index):
+    def _explain_target(self, X, index, fully):
+        attribute = self._attribute_fully if fully else self._attribute
         n, dtype = len(X), self._model.dtype
         values = np.empty((n, *self._value_shape), dtype=dtype)
         base, outputs = np.empty(n, dtype=dtype), np.empty(n, dtype=dtype)
@@ -294,17 +302,18 @@ class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, 
         starts = track(range(0, n, step), type(self).__name__, verbose=self.verbose and n > step)
         for start in starts:
             rows = slice(start, min(n, start + step))
-            found = self._attribute(take_rows(X, rows), chooser(index))
+            found = attribute(take_rows(X, rows), chooser(index))
             values[rows], base[rows], outputs[rows] = found.values, found.base_values, found.outputs
             for name, extra in found.extras.items():
                 extras.setdefault(name, np.empty((n, *extra.shape[1:]), dtype=extra.dtype))[rows] = extra
-        gap = np.abs(outputs.astype(np.float64) - base - values.reshape(n, -1).sum(axis=1, dtype=np.float64))
-        self._warn_of_gap(gap, outputs, base)
+        gap = np.full(n, np.nan)
+        if fully or self._additive:
+            gap = np.abs(outputs.astype(np.float64) - base - values.reshape(n, -1).sum(axis=1, dtype=np.float64))
+        if self._additive:
+            self._warn_of_gap(gap, outputs, base)
         return Attributions(values, base, outputs, extras), gap
 
     def _warn_of_gap(self, gap, outputs, base):
-        if not self._additive or not len(gap):
-            return
         tolerance = self.gap_tolerance(outputs, base)
         above = ~(gap <= tolerance)  # a gap that is not a number is above any tolerance
         if above.any():
@@ -350,7 +359,7 @@ class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, 
         check_is_fitted(self)
         words = words_of(self, X)
         X = check_rows(self, X, reset=False)
-        found, gap = self._explain_rows(X)
+        found, gap = self._explain_rows(X, fully=True)
         data, shown = self._data(X)
         shown = shown if words is None else words
         explanation = shap.Explanation(

@@ -37,6 +37,15 @@ def pick(outputs, target):
     return outputs.gather(1, target[:, None])[:, 0]
 
 
+def one_hot(outputs, target):
+    """Return the cotangent of the explained output of each row, of the shape of the outputs."""
+    seed = torch.zeros_like(outputs)
+    if isinstance(target, int):
+        seed[:, target] = 1
+        return seed
+    return seed.scatter_(1, target[:, None], 1)
+
+
 def evaluate(site, h, context):
     """Return the explained outputs for values at a site, without gradients; one row of either serves all of the other."""
     with torch.no_grad():
@@ -75,7 +84,7 @@ def gradient(site, v, target, context, batch_size=None):
         chosen = target(outputs.detach()) if callable(target) else _of_rows(target, rows)
         slope = None
         if outputs.requires_grad:
-            slope = torch.autograd.grad(pick(outputs, chosen).sum(), leaf, allow_unused=True)[0]
+            slope = torch.autograd.grad(outputs, leaf, one_hot(outputs, chosen), allow_unused=True)[0]
         found.append((torch.zeros_like(leaf) if slope is None else slope, outputs.detach()))
     return found[0] if len(found) == 1 else tuple(torch.cat(parts) for parts in zip(*found, strict=True))
 

@@ -100,7 +100,7 @@ class Split:
 
     def own(self, h):
         """Return pre-activations that the tail may write to: a copy, if its first step is in place."""
-        return h.clone() if self.in_place else h
+        return h.clone() if self.in_place and self.found else h  # the whole network copies what it writes to
 
     def enter(self, z):
         """Return the pre-activations of input rows, and what turns gradients there into gradients at the input.
