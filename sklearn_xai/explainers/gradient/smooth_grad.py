@@ -7,6 +7,7 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
+from sklearn.frozen import FrozenEstimator
 
 from sklearn_xai._compat import Interval, StrOptions
 from sklearn_xai.base import BaseExplainer
@@ -15,6 +16,7 @@ from sklearn_xai.engines import evaluate
 from sklearn_xai.explainers.gradient._base import GradientExplainer
 from sklearn_xai.explainers.gradient._noise import Moments, draw_noise, mean_gradients, shifts_after_head
 from sklearn_xai.explainers.gradient.saliency import SaliencyExplainer
+from sklearn_xai.models import unwrap
 
 # What an explanation is of, not how it is made: the outer explainer says it, for the one inside too.
 _OUTER = ("layer", "channels", "target", "output", "feature_groups", "batch_size", "random_state", "verbose")
@@ -137,11 +139,14 @@ class SmoothGradExplainer(GradientExplainer):
     @property
     def _given(self):
         """The model that the user gave to be explained: that of the explainer inside, where there is one."""
-        return self.estimator._given if isinstance(self.estimator, BaseExplainer) else self.estimator
+        inside = unwrap(self.estimator)
+        if not isinstance(inside, BaseExplainer):
+            return self.estimator
+        return inside._given if inside is self.estimator else FrozenEstimator(inside._given)
 
     # ------------------------------------------------------------------ the explainer inside
     def _fitted_estimator(self, X, y, fit_params):
-        inside = self.estimator
+        inside = unwrap(self.estimator)
         if isinstance(inside, BaseExplainer):
             twice = isinstance(inside, SmoothGradExplainer)
             if twice or not isinstance(inside, GradientExplainer):
@@ -149,9 +154,7 @@ class SmoothGradExplainer(GradientExplainer):
                     f"The 'estimator' parameter of {type(self).__name__} must be a gradient explainer, or a model. Got "
                     f"{type(inside).__name__}, which {'smooths already' if twice else 'takes no gradients'}."
                 )
-        if not isinstance(inside, GradientExplainer):
-            inside = SaliencyExplainer(inside)
-        self.explainer_ = self._inside(inside)
+        self.explainer_ = self._inside(inside if isinstance(inside, GradientExplainer) else SaliencyExplainer(inside))
         return super()._fitted_estimator(X, y, fit_params)
 
     def _inside(self, given):

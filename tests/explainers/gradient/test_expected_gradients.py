@@ -320,6 +320,24 @@ def test_tokens():
     np.testing.assert_allclose(gap, 0, atol=1e-7)
 
 
+class Together(Words):
+    """The words of a bag interact."""
+
+    def forward(self, ids):
+        return self.out(self.embedding(ids).sum(dim=1).tanh())
+
+
+def test_padding_stays_what_it_is():
+    """Short rows are explained as if there were no place for more words, whatever the background has there."""
+    module, rng = seeded(Together), np.random.RandomState(0)
+    X, background = rng.randint(1, 12, (5, 4)), rng.randint(1, 12, (10, 4))
+    X[:, 2:] = 0
+    settings = {"target": 1, "random_state": 0, "n_samples": 40}
+    long = ExpectedGradientsExplainer(module, **settings).fit(background).transform(X)
+    short = ExpectedGradientsExplainer(module, **settings).fit(background[:, :2]).transform(X[:, :2])
+    np.testing.assert_allclose(long, np.hstack([short, np.zeros((5, 2))]), atol=1e-12)
+
+
 def test_background_parameters():
     module, X = seeded(mlp), rows(300, seed=6)
     for sampling in ("random", "kmeans", "stratified"):

@@ -8,6 +8,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -24,6 +25,7 @@ from sklearn_xai import (
     all_explainers,
 )
 from sklearn_xai.explainers.gradient._base import GradientExplainer
+from sklearn_xai.model_selection import cross_val_attributions
 from tests.nets import classifier, table
 from tests.oracles import Skip, as_net, gradient_loop, mlp, run, seeded
 
@@ -240,6 +242,25 @@ def test_tokens(inside):
     np.testing.assert_allclose(explainer.transform(X), np.where(X > 0, expected, 0), atol=1e-12)
 
 
+class Together(Words):
+    """The words of a bag interact."""
+
+    def forward(self, ids):
+        return self.out(self.embedding(ids).sum(dim=1).tanh())
+
+
+@pytest.mark.parametrize("inside", [SaliencyExplainer, InputXGradientExplainer])
+def test_no_noise_on_padding(inside):
+    module, rng = seeded(Together), np.random.RandomState(0)
+    X, background = rng.randint(1, 12, (5, 4)), rng.randint(1, 12, (10, 4))
+    X[:, 2:] = 0
+    explainer = SmoothGradExplainer(inside(module), target=1, random_state=0, n_samples=8).fit(background)
+    points = module.embedding.weight.detach().numpy()[X[:, :2]] + explainer.noise_[:, None, :2]
+    slopes = (1 - np.tanh(points.sum(axis=2, keepdims=True)) ** 2) * module.out.weight.detach().numpy()[1]
+    expected = (slopes * (points if inside is InputXGradientExplainer else np.ones_like(points))).mean(axis=0)
+    np.testing.assert_allclose(explainer.transform(X)[:, :2], expected.sum(axis=2), atol=1e-12)
+
+
 # ---------------------------------------------------------------------- two explainers in one
 def test_what_is_explained_is_said_once():
     module = seeded(lambda: mlp(4, 3))
@@ -292,6 +313,18 @@ def test_parameters_of_the_method_inside():
     assert fitted.predict_proba(X).shape == (40, 2)
     search = GridSearchCV(explainer, {"estimator__n_steps": [2, 8], "noise": [0.0, 0.1]}, cv=2, error_score="raise")
     assert search.fit(X, labels).best_params_["estimator__n_steps"] in (2, 8)
+
+
+def test_a_frozen_method_is_that_of_a_frozen_model():
+    X, _, labels = table()
+    net = classifier().fit(X, labels)
+    inside = IntegratedGradientsExplainer(net, n_steps=4, tol=1e9)
+    settings = {"n_samples": 4, "random_state": 0}
+    expected = SmoothGradExplainer(inside, **settings).fit(X).transform(X)
+    frozen = clone(SmoothGradExplainer(FrozenEstimator(inside), **settings)).fit(X, 1 - labels)
+    np.testing.assert_array_equal(frozen.transform(X), expected)
+    folds = cross_val_attributions(SmoothGradExplainer(inside, **settings), X, cv=2, X_eval=X[:3])
+    assert folds.shape == (2, 3, 4) and np.isfinite(folds).all()
 
 
 def test_the_background_is_that_of_the_method_inside():
