@@ -1,8 +1,10 @@
 """The operations of a forward pass, one after the other, so that they can be gone back through by rules of one's own.
 
-What is recorded are torch's basic operators, below modules, functions and tensor methods: however a network is written, as
-a module, a function, a method, in place, or as a script, the same computation is the same tape. Composite operators
-(attention, recurrent cells) come as what they are made of.
+What is recorded are torch's basic operators, below modules, functions and tensor methods: however a network is written,
+as a module, a function, a method, in place, or as a script, the same computation is the same tape. Composite operators
+(attention, recurrent cells) come as what they are made of, and so does an autograd function of the user's: its forward
+is on the tape, its backward is not. ``detach`` is a step like any other, for the rules to decide on; a block without
+gradients leaves no trace. What leaves torch (``item()``, a copy in numpy) comes back as a constant.
 """
 
 from __future__ import annotations
@@ -99,7 +101,7 @@ def vector_jacobian(tape, step, cotangents, values=None):
     """Return the true cotangents of a step's inputs: what autograd says of the one operation."""
     values = tape.given(step) if values is None else values
     with torch.enable_grad():
-        leaves = [v.detach().requires_grad_(v.is_floating_point()) for v in values]
+        leaves = [v.detach().requires_grad_(v.is_floating_point() or v.is_complex()) for v in values]
         args, kwargs = tape.arguments(step, leaves)
         results = step.func(*args, **kwargs)
     results = results if isinstance(results, (tuple, list)) else (results,)
@@ -149,16 +151,22 @@ def _unfused(module):
         yield
 
 
-_Write = namedtuple("_Write", ["positions", "place"])
+_Write = namedtuple("_Write", ["positions", "place", "dtype"])
 # In-place operators that change the shape of a tensor, not what is in its memory.
 _RESHAPING = {"transpose_", "t_", "squeeze_", "unsqueeze_", "swapaxes_", "swapdims_", "as_strided_", "detach_"}
+_MOVING = {"set_", "resize_", "resize_as_"}  # these give a tensor another memory
+# What these return has the shape or type of what they are given, and none of its values.
+_CONSTANT = {
+    "zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "new_zeros", "new_ones",
+    "new_full", "new_empty", "new_empty_strided",
+}  # fmt: skip
 
 
 class _Recorder(TorchDispatchMode):
     """Notes each operator that the leaf reaches; in-place operators and views are followed through the memory.
 
-    A tensor is known by its identity. A write to memory that other tensors share is kept in a list for that memory: when
-    one of those is used next, what has been written over it is put into it.
+    A tensor is known by its identity. A write to memory that other tensors share is kept in a list for that memory:
+    when one of those is used next, what has been written over it is put into it.
     """
 
     def __init__(self, leaf):
@@ -167,6 +175,7 @@ class _Recorder(TorchDispatchMode):
         self._bound = {id(leaf): (leaf, 0, 0)}  # tensor, place of its value, writes to its memory that are in it
         self._writes: dict = {}
         self._in_memory = {_memory(leaf): [0]}  # places of the values that live in a memory
+        self._uses: dict = {}  # steps that a constant in a memory is an argument of
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -174,6 +183,7 @@ class _Recorder(TorchDispatchMode):
         written = [t for t in self._written(func, args, kwargs) if t is not None]
         places = {id(t): self.place_of(t) for t in tensors}
         reached = any(place is not None for place in places.values())
+        reached = reached and func.overloadpacket.__name__ not in _CONSTANT
         if written:
             return self._write(func, args, kwargs, written, places, reached)
         results = func(*args, **kwargs)
@@ -187,6 +197,11 @@ class _Recorder(TorchDispatchMode):
         writes = self._writes.get(_memory(tensor), ())
         known = self._bound.get(id(tensor))
         if known is None and not writes:
+            if tensor.numel() and _memory(tensor) in self._in_memory:
+                raise ValueError(
+                    "The network looks at numbers of its own through a tensor that was not made of them by torch, such "
+                    "as one of a numpy array that shares their memory: what happens to them cannot be followed."
+                )
             return None
         _, place, seen = known or (tensor, None, 0)
         for write in writes[seen:]:
@@ -196,6 +211,11 @@ class _Recorder(TorchDispatchMode):
 
     def _overwritten(self, tensor, place, write):
         """Return the place of a tensor's value after a write to other elements of its memory."""
+        if write.dtype != tensor.dtype:
+            raise ValueError(
+                f"The network writes {write.dtype} to memory that it also sees as {tensor.dtype}: this cannot be "
+                "followed."
+            )
         own = _positions(tensor)
         source = np.full(max(write.positions.max(initial=0), own.max(initial=0)) + 1, -1)
         source[write.positions] = np.arange(len(write.positions))
@@ -216,18 +236,25 @@ class _Recorder(TorchDispatchMode):
         found = []
         for i, argument in enumerate(func._schema.arguments):
             if argument.alias_info is not None and argument.alias_info.is_write:
-                found.append(kwargs.get(argument.name, args[i] if i < len(args) else None))
+                part = kwargs.get(argument.name, args[i] if i < len(args) else None)
+                found += part if isinstance(part, (list, tuple)) else [part]
         return found
 
     def _write(self, func, args, kwargs, written, places, reached):
         """Run an operator that changes a tensor, and note it as one that does not."""
-        memories = [_memory(t) for t in written]
+        memories = {_memory(t) for t in written}
+        for memory in memories:
+            self._keep_constants(memory)
         if not reached and not any(memory in self._writes or memory in self._in_memory for memory in memories):
             return func(*args, **kwargs)
         for memory in memories:  # what the values were must outlive the change
             for place in self._in_memory.pop(memory, ()):
                 self.tape.values[place] = self.tape.values[place].clone()
         name = func.overloadpacket.__name__
+        if name in _MOVING:
+            raise ValueError(f"The network uses {name}, which moves a tensor to another memory and cannot be followed.")
+        if name.startswith("_foreach") or any(part is target for part in kwargs.values() for target in written):
+            return self._write_apart(func, name, args, kwargs, written, places, reached)
         target = written[0]
         if name in _RESHAPING:
             return self._reshape(func, name, args, kwargs, places)
@@ -236,8 +263,7 @@ class _Recorder(TorchDispatchMode):
             if reached:
                 self._note(func, name, args, kwargs, places, results)
             return results
-        before = (target.clone() if places.get(id(target)) is None else target, *args[1:])
-        places[id(before[0])] = places.get(id(target))
+        before = self._before(args, places, memories)
         results = func(*args, **kwargs)
         place = None
         if reached and name not in ("zero_", "fill_"):
@@ -245,8 +271,41 @@ class _Recorder(TorchDispatchMode):
         elif name == "fill_" and places.get(id(args[1])) is not None:
             place = self._note_write(func, name, before, kwargs, places, target)
         writes = self._writes.setdefault(_memory(target), [])
-        writes.append(_Write(_positions(target).reshape(-1), place))
+        writes.append(_Write(_positions(target).reshape(-1), place, target.dtype))
         self._bound[id(target)] = (target, place, len(writes))
+        return results
+
+    def _before(self, parts, places, memories):
+        """Return arguments with copies of the constants whose memory is about to be written to."""
+
+        def copied(part):
+            constant = isinstance(part, torch.Tensor) and places.get(id(part)) is None
+            return part.clone() if constant and _memory(part) in memories else part
+
+        return tree_map(copied, parts)
+
+    def _keep_constants(self, memory):
+        """Give the steps that use a constant a copy of it, before it is written over."""
+        for i in self._uses.pop(memory, ()):
+            step = self.tape.steps[i]
+            args, kwargs = self._before((step.args, step.kwargs), {}, {memory})
+            self.tape.steps[i] = step._replace(args=args, kwargs=kwargs)
+
+    def _write_apart(self, func, name, args, kwargs, written, places, reached):
+        """Note an operator that puts its results into tensors given for them, or into each of several."""
+        step = None
+        if reached:
+            given = self._before(args, places, {_memory(t) for t in written})
+            named = {key: part for key, part in kwargs.items() if not any(part is target for target in written)}
+            step = self._step(getattr(_aten, name.removesuffix("_")), name.removesuffix("_"), given, named, places)
+        results = func(*args, **kwargs)
+        outputs = [self._new(target) if reached else None for target in written]
+        for target, place in zip(written, outputs, strict=True):
+            writes = self._writes.setdefault(_memory(target), [])
+            writes.append(_Write(_positions(target).reshape(-1), place, target.dtype))
+            self._bound[id(target)] = (target, place, len(writes))
+        if reached:
+            self._append(step._replace(outputs=outputs))
         return results
 
     def _reshape(self, func, name, args, kwargs, places):
@@ -284,13 +343,18 @@ class _Recorder(TorchDispatchMode):
     def _note(self, func, name, args, kwargs, places, results):
         step = self._step(func, name, args, kwargs, places)
         several = isinstance(results, (tuple, list))
-        outputs = [self._new(t) for t in (results if several else [results])]
-        self.tape.steps.append(step._replace(outputs=outputs))
+        self._append(step._replace(outputs=[self._new(t) for t in (results if several else [results])]))
 
     def _add(self, step, tensor):
         place = self._new(tensor)
-        self.tape.steps.append(step._replace(outputs=[place]))
+        self._append(step._replace(outputs=[place]))
         return place
+
+    def _append(self, step):
+        self.tape.steps.append(step)
+        for part in tree_leaves((step.args, step.kwargs)):
+            if isinstance(part, torch.Tensor):
+                self._uses.setdefault(_memory(part), []).append(len(self.tape.steps) - 1)
 
     def _new(self, tensor):
         if not isinstance(tensor, torch.Tensor) or not tensor.numel():
@@ -298,7 +362,7 @@ class _Recorder(TorchDispatchMode):
         tape, memory = self.tape, _memory(tensor)
         tape.values.append(tensor)
         place = len(tape.values) - 1
-        if not tensor.is_floating_point():
+        if not (tensor.is_floating_point() or tensor.is_complex()):
             tape.decisions.add(place)
         self._in_memory.setdefault(memory, []).append(place)
         self._bound[id(tensor)] = (tensor, place, len(self._writes.get(memory, ())))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from sklearn_xai.engines import pick, record, vector_jacobian
+from sklearn_xai.engines import gradient, pick, record, vector_jacobian
 from sklearn_xai.engines.gradients import chunk_rows
 from sklearn_xai.explainers.gradient._base import GradientExplainer
+from sklearn_xai.tables import take_rows
+
+_CHECKED_ROWS, _CHECKED_OUTPUTS = 8, 4  # on which the gradient of the operations is held against autograd's
 
 _ZERO = (0, 0.0, None)
 
@@ -14,6 +17,9 @@ _ZERO = (0, 0.0, None)
 def is_rectifier(step):
     """Whether a step of a tape is max(0, x): a ReLU under any name, also one that is cut above (ReLU6)."""
     name, args, kwargs = step.name, step.args, step.kwargs
+    if name in ("maximum", "fmax"):
+        constants = [part for part in args if isinstance(part, torch.Tensor)]
+        return bool(constants) and not constants[0].any()
     low = args[1] if len(args) > 1 else kwargs.get("min")
     if name == "threshold":
         return args[1] in _ZERO and args[2] in _ZERO
@@ -33,7 +39,8 @@ def rectified_gradient(site, v, target, context, rule, batch_size=None):
     context : Tensor of shape (1, ...) or (n_rows, ...)
         As ``site.context`` returns it.
     rule : callable
-        From the cotangent after a rectifier and the gradient before it to the cotangent before it.
+        From the cotangent after a rectifier, and whether it let each value through, to the cotangent before it. None
+        is the gradient itself.
     batch_size : int, optional
         Network rows run at once.
 
@@ -53,8 +60,12 @@ def rectified_gradient(site, v, target, context, rule, batch_size=None):
         count = sum(is_rectifier(step) for step in tape.steps)
 
         def carry(step, cotangents, tape=tape):
-            own = vector_jacobian(tape, step, cotangents)
-            return [rule(cotangents[0], own[0])] if is_rectifier(step) else own
+            if rule is None or not is_rectifier(step):
+                return vector_jacobian(tape, step, cotangents)
+            before, after = tape.values[step.inputs[0]], tape.values[step.outputs[0]]
+            # what is cut above is not let through, nor is exactly 0, however the rectifier is spelled
+            passed = (before > 0) & (after == before)
+            return [rule(cotangents[0], passed).sum_to_size(before.shape)]
 
         if tape.output is None:
             outputs = site.tail(site.own(v[rows]), around)
@@ -74,21 +85,31 @@ class RectifiedExplainer(GradientExplainer):
     """Base class of gradients with a rule of their own at rectifiers; a subclass has the ``_rule``."""
 
     @staticmethod
-    def _rule(cotangent, gradient):
-        """Return what a rectifier passes back, from the cotangent after it and the gradient before it."""
+    def _rule(cotangent, passed):
+        """Return what a rectifier passes back, from the cotangent after it and whether it let the value through."""
         raise AttributeError("No rule is given.")
 
     def _prepare(self, X, y, rng):
-        site, network = self._site, self._model.network
+        site, network, name = self._site, self._model.network, type(self).__name__
         with network.frozen():
-            z = network.tensor(self._model.inputs(self.background_)[:1])
+            z = network.tensor(self._model.inputs(take_rows(self.background_, slice(_CHECKED_ROWS))))
             v, context = site.variable(z), site.context(z)
-            n_rectifiers = rectified_gradient(site, v, lambda outputs: 0, context, self._rule)[2]
+            n_rectifiers, same = 0, True
+            for k in range(min(network.n_outputs, _CHECKED_OUTPUTS)):
+                found, _, n_rectifiers = rectified_gradient(site, v, lambda outputs, k=k: k, context, None)
+                true = gradient(site, v, k, context)[0]
+                same = same and torch.allclose(found, true, rtol=1e-3, atol=1e-3 * float(true.abs().max()))
+        kind = network.module.__class__.__name__
         if not n_rectifiers:
-            name = type(self).__name__
             raise ValueError(
-                f"{name} has a rule of its own at rectifiers (ReLU, max(0, x)), and the network {network.module.__class__.__name__} "
-                "has none after what is attributed to: it would be the plain gradient. Use SaliencyExplainer."
+                f"{name} has a rule of its own at rectifiers (ReLU, max(0, x)), and the network {kind} has none after "
+                "what is attributed to: it would be the plain gradient. Use SaliencyExplainer."
+            )
+        if not same:
+            raise ValueError(
+                f"{name} goes back through the operations of the network {kind}, and their gradient is not the one "
+                "that torch has of it: it may have a backward of its own (torch.autograd.Function) or be run without "
+                "gradients in parts (torch.no_grad). Use SaliencyExplainer, or write it without."
             )
 
     def _attribute_variable(self, v, context, choose):

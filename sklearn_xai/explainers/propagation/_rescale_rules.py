@@ -1,9 +1,9 @@
 """The rescale rule of DeepLIFT, for every operation that a difference of outputs can be shared out over exactly.
 
-A multiplier m of a value a says that m * (a - a') is its share of the difference of the output, where a' is the value for the
-baseline. Through an operation that is linear, multipliers go back as gradients do; through an element-wise one, they are
-scaled by difference out / difference in; through a product, each factor has the mean of the other's two values, which is the
-Shapley value of the two factors. Softmax and the normalisations are made of these.
+A multiplier m of a value a says that m * (a - a') is its share of the difference of the output, where a' is the value
+for the baseline. Through an operation that is linear, multipliers go back as gradients do; through an element-wise one
+they are scaled by difference out / difference in; through a product, each factor has the mean of the other's two
+values, which is the Shapley value of the two factors. Softmax and the normalisations are made of these.
 """
 
 from __future__ import annotations
@@ -11,48 +11,46 @@ from __future__ import annotations
 import torch
 
 from sklearn_xai.engines.tape import Ref, vector_jacobian
+from sklearn_xai.explainers.propagation._rectified import is_rectifier
 
-# Element-wise operations of one value. The first have kinks: there the quotient of differences is exact to rounding.
+# Element-wise operations of one value. The first have kinks or steps: there the quotient of differences is exact.
 PIECEWISE_LINEAR = {
-    "relu", "leaky_relu", "hardtanh", "threshold", "clamp", "clamp_min", "clamp_max", "abs", "_prelu_kernel", "hardsigmoid",
-    "softshrink", "hardshrink", "rrelu_with_noise", "maximum", "minimum",
+    "relu", "leaky_relu", "hardtanh", "threshold", "clamp", "clamp_min", "clamp_max", "abs", "_prelu_kernel",
+    "hardsigmoid", "softshrink", "hardshrink", "rrelu_with_noise", "maximum", "minimum", "fmax", "fmin", "sign", "sgn",
+    "round", "floor", "ceil", "trunc", "frac",
 }  # fmt: skip
 SMOOTH = {
-    "elu", "gelu", "silu", "mish", "softplus", "tanh", "sigmoid", "log_sigmoid_forward", "hardswish", "exp", "exp2", "expm1",
-    "log", "log1p", "log2", "log10", "sqrt", "rsqrt", "reciprocal", "square", "pow", "sin", "cos", "tan", "asin", "acos",
-    "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "erf", "erfc", "celu", "selu", "special_expit", "logit",
+    "elu", "gelu", "silu", "mish", "softplus", "tanh", "sigmoid", "log_sigmoid_forward", "hardswish", "exp", "exp2",
+    "expm1", "log", "log1p", "log2", "log10", "sqrt", "rsqrt", "reciprocal", "square", "pow", "sin", "cos", "tan",
+    "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "erf", "erfc", "erfinv", "celu", "selu",
+    "special_expit", "logit", "sinc", "lgamma", "special_ndtr", "special_log_ndtr", "special_erfcx",
 }  # fmt: skip
 LINEAR = {
     "view", "_unsafe_view", "reshape", "expand", "unsqueeze", "squeeze", "permute", "transpose", "t", "slice", "select",
     "split", "split_with_sizes", "unsafe_split", "unsafe_split_with_sizes", "unsafe_chunk", "chunk", "unbind", "narrow",
-    "as_strided", "alias", "detach", "diagonal", "unfold", "movedim", "swapaxes", "flatten", "_reshape_alias", "lift_fresh",
-    "add", "sub", "rsub", "neg", "cat", "stack", "sum", "mean", "cumsum", "flip", "roll", "repeat", "index_select", "index",
-    "gather", "constant_pad_nd", "reflection_pad1d", "reflection_pad2d", "replication_pad1d", "replication_pad2d", "clone",
-    "_to_copy", "copy", "overwrite", "contiguous", "avg_pool1d", "avg_pool2d", "avg_pool3d", "_adaptive_avg_pool2d",
-    "_adaptive_avg_pool3d", "adaptive_avg_pool1d", "upsample_nearest1d", "upsample_nearest2d", "upsample_bilinear2d",
-    "upsample_linear1d", "pixel_shuffle", "pixel_unshuffle", "im2col", "col2im", "tril", "triu", "masked_fill",
-    "slice_scatter", "select_scatter", "scatter", "where", "linear", "nan_to_num", "_fused_dropout",
+    "as_strided", "alias", "detach", "diagonal", "unfold", "movedim", "swapaxes", "flatten", "_reshape_alias",
+    "lift_fresh", "add", "sub", "rsub", "neg", "cat", "stack", "sum", "mean", "cumsum", "flip", "roll", "repeat",
+    "index_select", "index", "gather", "take", "constant_pad_nd", "reflection_pad1d", "reflection_pad2d",
+    "reflection_pad3d", "replication_pad1d", "replication_pad2d", "replication_pad3d", "clone", "_to_copy", "copy",
+    "overwrite", "contiguous", "avg_pool1d", "avg_pool2d", "avg_pool3d", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d",
+    "adaptive_avg_pool1d", "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "upsample_linear1d",
+    "upsample_bilinear2d", "upsample_trilinear3d", "upsample_bicubic2d", "pixel_shuffle", "pixel_unshuffle",
+    "channel_shuffle", "native_channel_shuffle", "im2col", "col2im", "tril", "triu", "trace", "masked_fill",
+    "masked_select", "masked_scatter", "diag_embed", "slice_scatter", "select_scatter", "diagonal_scatter", "scatter",
+    "scatter_add", "index_put", "index_add", "index_copy", "index_fill", "where", "linear", "_fused_dropout",
 }  # fmt: skip
-PRODUCTS = {"mul", "mm", "bmm", "addmm", "baddbmm", "matmul", "dot", "mv", "addcmul"}
-NORMS = {"native_layer_norm", "native_group_norm", "native_batch_norm", "_native_batch_norm_legit_no_training"}
+PRODUCTS = {"mul", "mm", "bmm", "addmm", "baddbmm", "addmv", "addr", "matmul", "dot", "mv", "addcmul", "lerp"}
+NORMS = {
+    "native_layer_norm", "native_group_norm", "native_batch_norm", "_native_batch_norm_legit_no_training",
+    "cudnn_batch_norm", "miopen_batch_norm",
+}  # fmt: skip
 POOLS = {"max_pool2d_with_indices", "max_pool3d_with_indices", "adaptive_max_pool2d", "max", "min", "amax", "amin"}
-OTHERS = {
-    "div",
-    "convolution",
-    "_softmax",
-    "_safe_softmax",
-    "_log_softmax",
-    "logsumexp",
-    "linalg_vector_norm",
-    "std",
-    "var",
-    "glu",
-}
-COVERED = PIECEWISE_LINEAR | SMOOTH | LINEAR | PRODUCTS | NORMS | POOLS | OTHERS
-
 _RESHAPES = {"view", "_unsafe_view", "reshape", "_reshape_alias"}
 _SAME = {"clone", "_to_copy", "alias", "detach", "contiguous", "lift_fresh"}
-_CLOSE = 1e-3  # inputs of a smooth function closer than this: its slopes at both, as differences are rounded
+# Inputs of a smooth function that are closer than this, and at which its slopes agree: their mean, as differences are
+# rounded. The error of the one grows with the distance as that of the other falls.
+_CLOSE = {torch.float64: 6e-6, torch.float32: 5e-3}
+_AGREE = 1e-2
 
 
 class RescaleRule:
@@ -63,8 +61,8 @@ class RescaleRule:
     rows, baselines : Tape
         Of the same operations.
     n_baselines : int or None
-        None: the tapes' rows belong together one by one. Else each of the n rows is paired with each of so many baselines:
-        a cotangent has a row for each pair, those of a row one after the other.
+        None: the tapes' rows belong together one by one. Else each of the n rows is paired with each of so many
+        baselines: a cotangent has a row for each pair, those of a row one after the other.
     refuse : callable
         Raises, given the name of an operation that is not covered.
     """
@@ -78,9 +76,13 @@ class RescaleRule:
         name = step.name
         if any(place in self.rows.decisions for place in step.inputs):
             self.refuse(f"{name}, by a comparison of what the rows hold")
+        if any(self.rows.values[place].is_complex() for place in step.inputs):
+            self.refuse(f"{name}, of complex numbers")
+        if step.kwargs.get("rounding_mode"):
+            self.refuse(f"{name} with rounding")
         if len(step.inputs) > 1 and (name in PRODUCTS or name == "div"):
             return (self._division if name == "div" else self._product)(step, cotangents[0])
-        if len(step.inputs) > 1 and name in ("maximum", "minimum"):
+        if len(step.inputs) > 1 and name in ("maximum", "minimum", "fmax", "fmin"):
             return self._greater_of_two(step, cotangents[0])
         if len(step.inputs) > 1 and name in PIECEWISE_LINEAR | SMOOTH:
             self.refuse(f"{name} of several values that depend on the row")
@@ -117,6 +119,14 @@ class RescaleRule:
         x, b = self._pair(place)
         return self._fold(combine(x, b))
 
+    def _shaped(self, step, cotangents):
+        """Sum cotangents of the inputs over what these were broadcast along."""
+        shapes = [self.rows.values[place].shape for place in step.inputs]
+        return [
+            cotangent.sum_to_size(len(cotangent), *shape[1:]) if self.crossed else cotangent.sum_to_size(shape)
+            for cotangent, shape in zip(cotangents, shapes, strict=True)
+        ]
+
     # ------------------------------------------------------------------ linear operations
     def _linear(self, step, cotangents):
         cotangent, name = cotangents[0], step.name
@@ -149,21 +159,31 @@ class RescaleRule:
         difference = x - b
         multiplier = (fx - fb).div_(difference)
         smooth = step.name not in PIECEWISE_LINEAR
-        close = difference.abs() < _CLOSE if smooth else difference == 0
+        close = difference.abs_().lt_(_CLOSE.get(x.dtype, 5e-3)) if smooth else difference.eq_(0)
         if close.any():
-            slope = self._slope(self.rows, step)
-            slope = slope[:, None] if self.crossed else slope
-            if smooth:
-                other = self._slope(self.baselines, step)
-                slope = (slope + (other[None] if self.crossed else other)) / 2
-            multiplier = torch.where(close, slope, multiplier)
+            multiplier = torch.where(close.bool(), self._slope_nearby(step, multiplier, smooth), multiplier)
         return [self._fold(multiplier.mul_(self._unfold(cotangent)))]
 
+    def _slope_nearby(self, step, multiplier, smooth):
+        """Return what takes the place of the quotient of differences where row and baseline are close."""
+        slope = self._slope(self.rows, step)
+        slope = slope[:, None] if self.crossed else slope
+        if not smooth:
+            return slope
+        other = self._slope(self.baselines, step)
+        other = other[None] if self.crossed else other
+        agree = (slope - other).abs() <= _AGREE * (1 + slope.abs().minimum(other.abs()))
+        # they disagree near a pole: there the quotient is right, and 0 / 0 only where both are at it
+        return torch.where(agree, (slope + other) / 2, multiplier.nan_to_num(0.0, 0.0, 0.0))
+
     def _slope(self, tape, step):
+        own = tape.steps[self._index[id(step)]]
+        if is_rectifier(own):  # however it is written, what is let through is above 0
+            passed = tape.values[own.inputs[0]] > 0
         given = [None] * len(step.outputs)
         given[0] = torch.ones_like(tape.values[step.outputs[0]])
-        own = tape.steps[self._index[id(step)]]
-        return vector_jacobian(tape, own, given)[0]
+        slope = vector_jacobian(tape, own, given)[0]
+        return slope * passed if is_rectifier(own) else slope
 
     @property
     def _index(self):
@@ -182,16 +202,14 @@ class RescaleRule:
         numerator, divisor = step.inputs
         inverse = self._each(divisor, lambda x, b: (1 / x + 1 / b) / 2)
         slope = self._each(divisor, lambda x, b: -1 / (x * b)) * self._each(numerator, lambda x, b: (x + b) / 2)
-        shapes = [self.rows.values[place].shape[1:] for place in step.inputs]
-        found = (cotangent * inverse, cotangent * slope)
-        return [part.sum_to_size(len(part), *shape) for part, shape in zip(found, shapes, strict=True)]
+        return self._shaped(step, (cotangent * inverse, cotangent * slope))
 
     def glu(self, step, cotangent):
         """Take a gated unit as a * sigmoid(b)."""
         (x, b), dim = self._pair(step.inputs[0]), self._dimension(step, 1, -1)
         (ax, gx), (ab, gb) = x.chunk(2, dim), b.chunk(2, dim)
         sx, sb = gx.sigmoid(), gb.sigmoid()
-        close = (gx - gb).abs() < _CLOSE
+        close = (gx - gb).abs() < _CLOSE.get(x.dtype, 5e-3)
         slope = torch.where(close, (sx * (1 - sx) + sb * (1 - sb)) / 2, (sx - sb) / (gx - gb))
         return torch.cat([cotangent * (sx + sb) / 2, cotangent * slope * (ax + ab) / 2], dim)
 
@@ -209,9 +227,9 @@ class RescaleRule:
         x, b = self._pair(step.inputs[0])
         shift = torch.maximum(x.amax(dim, keepdim=True), b.amax(dim, keepdim=True))
         shift = shift.where(shift > -torch.inf, 0)
-        ex, eb, difference = (x - shift).exp(), (b - shift).exp(), x - b
-        close = ~(difference.abs() >= _CLOSE)  # also where both are -inf
-        slope = torch.where(close, (ex + eb) / 2, (ex - eb) / difference)
+        ex, eb, distance = (x - shift).exp(), (b - shift).exp(), (x - b).abs()
+        # (1 - exp(-d)) / d times the greater of the two; where both are -inf, they are 0
+        slope = torch.maximum(ex, eb) * torch.where(distance > 0, -torch.expm1(-distance) / distance, 1.0)
         return ex, eb, slope, ex.sum(dim, keepdim=True), eb.sum(dim, keepdim=True)
 
     def softmax(self, step, cotangent):
@@ -339,18 +357,16 @@ class RescaleRule:
         (ax, ab), (bx, bb) = (self._pair(place) for place in step.inputs)
         dx, db = ax - bx, ab - bb
         to_first = torch.where(dx == db, (dx > 0).to(dx.dtype), (dx.relu() - db.relu()) / (dx - db))
-        to_first = to_first if step.name == "maximum" else 1 - to_first
+        to_first = to_first if step.name.endswith("max") or step.name == "maximum" else 1 - to_first
         cotangent = self._unfold(cotangent)
-        found = (self._fold(cotangent * share) for share in (to_first, 1 - to_first))
-        shapes = [self.rows.values[place].shape[1:] for place in step.inputs]
-        return [part.sum_to_size(len(part), *shape) for part, shape in zip(found, shapes, strict=True)]
+        return self._shaped(step, [self._fold(cotangent * share) for share in (to_first, 1 - to_first)])
 
 
 def _slope_of_log(sx, sb):
     """Return the quotient of differences of the logarithm, of positive numbers."""
-    difference = sx - sb
-    close = difference.abs() < 1e-3 * torch.minimum(sx, sb)
-    return torch.where(close, (1 / sx + 1 / sb) / 2, (sx.log() - sb.log()) / torch.where(close, 1.0, difference))
+    least = torch.minimum(sx, sb)
+    ratio = (sx - sb).abs() / least
+    return torch.where(ratio > 0, ratio.log1p() / ratio, 1.0) / least
 
 
 def _through_normalisation(x, b, cotangent, dims, eps):

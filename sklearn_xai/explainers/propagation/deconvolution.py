@@ -28,7 +28,8 @@ class DeconvolutionExplainer(RectifiedExplainer):
     Raises
     ------
     ValueError
-        By ``fit``, for a network without rectifiers, on which it would be the plain gradient.
+        By ``fit``, for a network without rectifiers, on which it would be the plain gradient, and for one whose
+        gradient is not that of its operations (a ``torch.autograd.Function``, a part without gradients).
 
     See Also
     --------
@@ -50,5 +51,5 @@ class DeconvolutionExplainer(RectifiedExplainer):
     """
 
     @staticmethod
-    def _rule(cotangent, gradient):
+    def _rule(cotangent, passed):
         return cotangent.clamp(min=0)

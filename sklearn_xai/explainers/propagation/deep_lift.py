@@ -9,7 +9,7 @@ import torch
 from sklearn_xai._compat import Interval, StrOptions
 from sklearn_xai.background import BASELINES
 from sklearn_xai.base import BACKGROUND_PARAMETERS
-from sklearn_xai.engines import record
+from sklearn_xai.engines import evaluate, record
 from sklearn_xai.engines.tape import Ref
 from sklearn_xai.explainers.gradient._base import GradientExplainer
 from sklearn_xai.explainers.propagation._rescale_rules import RescaleRule
@@ -30,8 +30,8 @@ def deep_lift(site, v, baselines, context, choose, *, crossed, widest, refuse, b
         What plays no part in a row, such as padding, keeps its value.
     context : Tensor of shape (1, ...) or (n_rows, ...)
         As ``site.context`` returns it.
-    choose : callable
-        From outputs to the index of the explained one.
+    choose : callable or None
+        From outputs to the index of the explained one; None explains the sum of all.
     crossed : bool
         Whether the network keeps its rows apart, so that each row and each baseline need to be run only once.
     widest : int
@@ -57,41 +57,53 @@ def deep_lift(site, v, baselines, context, choose, *, crossed, widest, refuse, b
     for first in range(0, len(v), most):
         rows = slice(first, first + most)
         part, around = v[rows], context if len(context) == 1 else context[rows]
-        if crossed:
-            tape, other = _record(site, part, around), of_baselines
-        else:
-            around = around if len(around) == 1 else around.repeat_interleave(n_baselines, dim=0)
-            part = part.repeat_interleave(n_baselines, dim=0)
-            start = baselines.repeat(len(v[rows]), *[1] * (v.ndim - 1))
-            start = (
-                start if still is None else torch.where(still[rows].repeat_interleave(n_baselines, dim=0), part, start)
-            )
-            tape, other = _record(site, part, around), _record(site, start, around)
-        found.append(_share_out(tape, other, n_baselines, crossed, choose, refuse))
+        tape, other, as_planned = _record(site, part, around) if crossed else None, of_baselines, crossed
+        if crossed and not _same_operations(tape, other, crossed=True):
+            as_planned = False  # layouts may differ with the number of rows, and a reshape copy for one only
+        if not as_planned:
+            tape, other = _record_pairs(site, part, baselines, around, still if still is None else still[rows])
+        if tape.output is None and other.output is None:  # the features do not reach the output
+            outputs = evaluate(site, part, around)
+            found.append((torch.zeros_like(v[rows]), outputs, outputs))
+            continue
+        found.append(_share_out(tape, other, n_baselines, as_planned, choose, refuse))
     attributions, outputs, base_outputs = (torch.cat(parts) for parts in zip(*found, strict=True))
     return attributions, outputs, base_outputs
 
 
+def _record_pairs(site, v, baselines, context, still):
+    """Return the tapes of each row as often as there are baselines, and of the baselines once for each row."""
+    n, k = len(v), len(baselines)
+    context = context if len(context) == 1 else context.repeat_interleave(k, dim=0)
+    start = baselines.repeat(n, *[1] * (v.ndim - 1))
+    v = v.repeat_interleave(k, dim=0)
+    if still is not None:
+        start = torch.where(still.repeat_interleave(k, dim=0), v, start)
+    return _record(site, v, context), _record(site, start, context)
+
+
 def _record(site, v, context):
+    v = v.contiguous()  # whether a reshape copies hangs on the strides, which must be those of the other tape
     return record(site.network.module, lambda leaf: site.tail(leaf, context), v)
 
 
 def _share_out(tape, other, n_baselines, crossed, choose, refuse):
     """Return the mean attributions of the rows of one tape, their outputs, and the mean outputs of their baselines."""
-    if not _same_operations(tape, other):
-        refuse("a branch that the row takes and its baseline does not")
-    outputs, base_outputs = (t.values[t.output] if t.output is not None else None for t in (tape, other))
+    if not _same_operations(tape, other, crossed) or tape.output is None:
+        refuse("a branch, or a constant, that is another for the row than for its baseline")
+    outputs, base_outputs = (t.values[t.output] for t in (tape, other))
     x, b = tape.values[0], other.values[0]
-    if outputs is None:
-        refuse("no operation at all between the row and the output")
     if crossed:
         base_outputs = base_outputs.mean(dim=0, keepdim=True).expand(len(x), -1)
     else:
         outputs = outputs[::n_baselines]
         base_outputs = base_outputs.unflatten(0, (-1, n_baselines)).mean(dim=1)
-    target = choose(outputs)
-    target = torch.as_tensor(target, device=outputs.device).expand(len(outputs))
-    seed = torch.nn.functional.one_hot(target, outputs.shape[1]).to(outputs).repeat_interleave(n_baselines, dim=0)
+    if choose is None:
+        seed = torch.ones_like(outputs)
+    else:
+        target = torch.as_tensor(choose(outputs), device=outputs.device).expand(len(outputs))
+        seed = torch.nn.functional.one_hot(target, outputs.shape[1]).to(outputs)
+    seed = seed.repeat_interleave(n_baselines, dim=0)
     rule = RescaleRule(tape, other, n_baselines if crossed else None, refuse)
     multipliers = tape.pull(seed, rule)
     if multipliers is None:
@@ -103,9 +115,11 @@ def _share_out(tape, other, n_baselines, crossed, choose, refuse):
     return shares.mean(dim=1), outputs, base_outputs
 
 
-def _same_operations(tape, other):
+def _same_operations(tape, other, crossed=False):
+    """Whether two tapes do the same with other numbers, and with the same constants, such as weights of a branch."""
     return len(tape.steps) == len(other.steps) and all(
-        a.name == b.name and a.inputs == b.inputs for a, b in zip(tape.steps, other.steps, strict=True)
+        a.name == b.name and a.inputs == b.inputs and _same_arguments(a, b, crossed)
+        for a, b in zip(tape.steps, other.steps, strict=True)
     )
 
 
@@ -117,31 +131,43 @@ def keeps_rows_apart(two, three):
     two, three : Tape
         Of two and of three rows.
     """
-    if not _same_operations(two, three) or len(two.values) != len(three.values):
+    if not _same_operations(two, three, crossed=True) or len(two.values) != len(three.values):
         return False
     for a, b in zip(two.values, three.values, strict=True):
         if not (a.ndim and len(a) == 2 and len(b) == 3 and a.shape[1:] == b.shape[1:]):
             return False
-    pairs = zip(two.steps, three.steps, strict=True)
-    return all(_same_arguments(a, b) for a, b in pairs)
+    return not any(step.name == "overwrite" for step in two.steps)
 
 
-def _same_arguments(a, b):
-    return a.name != "overwrite" and all(
-        _same_argument(p, q, a.name)
-        for p, q in zip((*a.args, *a.kwargs.values()), (*b.args, *b.kwargs.values()), strict=True)
-    )
+def _same_arguments(a, b, crossed):
+    if len(a.kwargs) != len(b.kwargs):
+        return False
+    if a.name == "rrelu_with_noise":  # its noise is memory that evaluation does not read
+        a, b = (step._replace(args=(step.args[0], *step.args[2:])) for step in (a, b))
+    sized = crossed and a.name in _SIZED
+    return _same_argument((*a.args, *a.kwargs.values()), (*b.args, *b.kwargs.values()), sized)
 
 
-def _same_argument(a, b, name):
+def _same_argument(a, b, sized=False):
+    """Compare arguments; of sizes, the number of rows may be another."""
     if isinstance(a, Ref):
-        return True
+        return isinstance(b, Ref)
     if isinstance(a, torch.Tensor):
-        return a.shape == b.shape
+        return isinstance(b, torch.Tensor) and _same_tensor(a, b)
     if isinstance(a, (list, tuple)):
-        skip = 1 if name in _SIZED else 0
-        return len(a) == len(b) and all(_same_argument(p, q, "") for p, q in zip(a[skip:], b[skip:], strict=True))
-    return a == b
+        skip = 1 if sized and a and isinstance(a[0], int) else 0
+        return len(a) == len(b) and all(_same_argument(p, q, sized) for p, q in zip(a[skip:], b[skip:], strict=True))
+    return a == b or (a != a and b != b)
+
+
+def _same_tensor(a, b):
+    if a.shape != b.shape:
+        return False
+    strided = a.layout is b.layout is torch.strided
+    shared = strided and a.data_ptr() == b.data_ptr() and a.stride() == b.stride()
+    return (
+        shared or torch.equal(a, b) or (a.is_floating_point() and torch.allclose(a, b, rtol=0, atol=0, equal_nan=True))
+    )
 
 
 class DeepLiftExplainer(GradientExplainer):
@@ -184,8 +210,8 @@ class DeepLiftExplainer(GradientExplainer):
     Raises
     ------
     ValueError
-        By ``fit``, for a network with an operation whose difference the rule cannot share out, by its name: a comparison
-        of what the rows hold, sorting, a product of all elements.
+        By ``fit``, for a network with an operation whose difference the rule cannot share out, by its name: a
+        comparison of what the rows hold, sorting, a product of all elements.
 
     See Also
     --------
@@ -268,13 +294,9 @@ class DeepLiftExplainer(GradientExplainer):
             two, three = (_record(site, v[:n], context[:n]) for n in (2, 3))
             self._widest = max(value[0].numel() for value in three.values if value.ndim)
             self._crossed = keeps_rows_apart(two, three)
-            # what is not covered is found now, not with the first row that is explained
+            # what is not covered, on the way to any output, is found now, not with the first row that is explained
             start = torch.as_tensor(self.baseline_[:1]).to(v)
-            deep_lift(site, v[:1], start, context[:1], self._first, **self._settings())
-
-    @staticmethod
-    def _first(outputs):
-        return 0
+            deep_lift(site, v[:1], start, context[:1], None, **self._settings())
 
     def _settings(self):
         return {"crossed": self._crossed, "widest": self._widest, "refuse": self._refuse, "batch_size": self.batch_size}

@@ -28,7 +28,8 @@ class GuidedBackpropExplainer(RectifiedExplainer):
     Raises
     ------
     ValueError
-        By ``fit``, for a network without rectifiers, on which it would be the plain gradient.
+        By ``fit``, for a network without rectifiers, on which it would be the plain gradient, and for one whose
+        gradient is not that of its operations (a ``torch.autograd.Function``, a part without gradients).
 
     See Also
     --------
@@ -57,5 +58,5 @@ class GuidedBackpropExplainer(RectifiedExplainer):
     """
 
     @staticmethod
-    def _rule(cotangent, gradient):
-        return gradient.clamp(min=0)
+    def _rule(cotangent, passed):
+        return cotangent.clamp(min=0) * passed
