@@ -86,3 +86,24 @@ def test_no_network_is_changed_by_being_measured():
         before = [parameter.clone() for parameter in network(name).parameters()]
         measure("DeepLIFT", name)
         assert all(torch.equal(a, b) for a, b in zip(before, network(name).parameters(), strict=True))
+
+
+@pytest.mark.parametrize("name", RELU_SPELLINGS)
+def test_a_rectifier_lets_nothing_through_at_zero(name):
+    """Before it, the row and its baseline are both 0, where autograd has slopes of 0, 1/2 and 1 for the spellings."""
+    first, last = torch.nn.Linear(2, 1, bias=False).double(), torch.nn.Linear(1, 1).double()
+    first.weight.data, last.weight.data = torch.tensor([[1.0, -1.0]]).double(), torch.ones(1, 1).double()
+    activation = RELU_SPELLINGS[name]()
+    activation = activation if isinstance(activation, torch.nn.Module) else Called(activation)
+    module, X = torch.nn.Sequential(first, activation, last), np.ones((1, 2))
+    assert not DeepLiftExplainer(module, baseline="zero").fit(X).transform(X).any()
+    assert not GuidedBackpropExplainer(module).fit(X * [[1, 0]]).transform(X).any()
+
+
+class Called(torch.nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
