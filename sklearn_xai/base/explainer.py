@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import namedtuple
 from functools import cached_property
@@ -37,6 +38,14 @@ base_values : ndarray (n_rows,); what the values add up from.
 outputs : ndarray (n_rows,); the explained output.
 extras : dict of str to ndarray (n_rows, ...); more facts of each row, shown by ``explain``.
 """
+
+
+def joined(parts):
+    """Return the Attributions of several lots of rows as one."""
+    values, base_values, outputs = (np.concatenate([part[field] for part in parts]) for field in range(3))
+    extras = {name: np.concatenate([part.extras[name] for part in parts]) for name in parts[0].extras}
+    return Attributions(values, base_values, outputs, extras)
+
 
 PROBE_ROWS = 2_000  # background rows from which the preprocessing is probed
 REMOVAL_ROWS = 16  # background rows over which a removed column is averaged in score and coalition_values
@@ -138,7 +147,7 @@ class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, 
 
     def _cells_per_row(self):
         """Return how many numbers ``_attribute`` keeps for each row: what bounds the rows of a chunk."""
-        return max(1, int(np.prod(self._row_shape)))
+        return max(1, math.prod(self._row_shape))
 
     # ------------------------------------------------------------------ fit
     @fit_context(prefer_skip_nested_validation=False)
@@ -283,30 +292,25 @@ class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, 
     def _explain_rows(self, X, fully=False):
         """Return the Attributions of all rows, with a last axis of outputs for ``target="all"``, and their gaps.
 
-        Gaps, and facts that take time of their own, are for ``explain``, which asks for them ``fully``.
+        Gaps (else None), and facts that take time of their own, are for ``explain``, which asks for them ``fully``.
         """
         if self._target_index != "all":
             return self._explain_target(X, self._target_index, fully)
         parts = [self._explain_target(X, k, fully) for k in range(self._model.n_outputs)]
         stacked = [np.stack([part[0][field] for part in parts], axis=-1) for field in range(3)]
         extras = {name: np.stack([part[0].extras[name] for part in parts], axis=-1) for name in parts[0][0].extras}
-        return Attributions(*stacked, extras), np.stack([part[1] for part in parts], axis=-1)
+        return Attributions(*stacked, extras), np.stack([part[1] for part in parts], axis=-1) if fully else None
 
     def _explain_target(self, X, index, fully):
         attribute = self._attribute_fully if fully else self._attribute
-        n, dtype = len(X), self._model.dtype
-        values = np.empty((n, *self._value_shape), dtype=dtype)
-        base, outputs = np.empty(n, dtype=dtype), np.empty(n, dtype=dtype)
-        extras: dict[str, np.ndarray] = {}
+        n, parts, choose = len(X), [], chooser(index)
         step = max(16, min(4096, _CHUNK_CELLS // self._cells_per_row()))
-        starts = track(range(0, n, step), type(self).__name__, verbose=self.verbose and n > step)
-        for start in starts:
-            rows = slice(start, min(n, start + step))
-            found = attribute(take_rows(X, rows), chooser(index))
-            values[rows], base[rows], outputs[rows] = found.values, found.base_values, found.outputs
-            for name, extra in found.extras.items():
-                extras.setdefault(name, np.empty((n, *extra.shape[1:]), dtype=extra.dtype))[rows] = extra
-        gap = np.full(n, np.nan)
+        for start in track(range(0, n, step), type(self).__name__, verbose=self.verbose and n > step):
+            parts.append(attribute(X if n <= step else take_rows(X, slice(start, start + step)), choose))
+        values, base, outputs, extras = parts[0] if len(parts) == 1 else joined(parts)
+        dtype = self._model.dtype
+        values, base, outputs = (np.ascontiguousarray(part, dtype=dtype) for part in (values, base, outputs))
+        gap = None
         if fully or self._additive:
             gap = np.abs(outputs.astype(np.float64) - base - values.reshape(n, -1).sum(axis=1, dtype=np.float64))
         if self._additive:

@@ -41,13 +41,13 @@ def one_hot(outputs, target):
     """Return the cotangent of the explained output of each row, of the shape of the outputs."""
     seed = torch.zeros_like(outputs)
     if isinstance(target, int):
-        seed[:, target] = 1
+        seed.select(1, target).fill_(1)
         return seed
     return seed.scatter_(1, target[:, None], 1)
 
 
 def evaluate(site, h, context):
-    """Return the explained outputs for values at a site, without gradients; one row of either serves all of the other."""
+    """Return the explained outputs for values at a site, without gradients; one row of either serves all others."""
     with torch.no_grad():
         if len(h) == 1 < len(context):
             h = h.expand(len(context), *h.shape[1:])
@@ -75,18 +75,26 @@ def gradient(site, v, target, context, batch_size=None):
     gradient : Tensor of shape (n_rows, ...)
     outputs : Tensor of shape (n_rows, n_outputs)
     """
-    site, found = site.at_rows, []
-    step = chunk_rows(v[0].numel(), batch_size)
+    site, step = site.at_rows, chunk_rows(v[0].numel(), batch_size)
+    if len(v) <= step:
+        return _gradient(site, v, target, context)
+    found = []
     for first in range(0, len(v), step):
         rows = slice(first, first + step)
-        leaf = v[rows].detach().requires_grad_(True)
-        outputs = site.tail(site.own(leaf), context if len(context) == 1 else context[rows])
-        chosen = target(outputs.detach()) if callable(target) else _of_rows(target, rows)
-        slope = None
-        if outputs.requires_grad:
-            slope = torch.autograd.grad(outputs, leaf, one_hot(outputs, chosen), allow_unused=True)[0]
-        found.append((torch.zeros_like(leaf) if slope is None else slope, outputs.detach()))
-    return found[0] if len(found) == 1 else tuple(torch.cat(parts) for parts in zip(*found, strict=True))
+        around = context if len(context) == 1 else context[rows]
+        found.append(_gradient(site, v[rows], target if callable(target) else _of_rows(target, rows), around))
+    return tuple(torch.cat(parts) for parts in zip(*found, strict=True))
+
+
+def _gradient(site, v, target, context):
+    leaf = v.detach().requires_grad_(True)
+    outputs = site.tail(site.own(leaf), context)
+    plain = outputs.detach()
+    slope = None
+    if outputs.requires_grad:
+        cotangent = one_hot(plain, target(plain) if callable(target) else target)
+        slope = torch.autograd.grad(outputs, leaf, cotangent, allow_unused=True)[0]
+    return torch.zeros_like(leaf) if slope is None else slope, plain
 
 
 def _of_rows(target, rows):
@@ -124,7 +132,7 @@ def path_gradient(site, v, baseline, nodes, weights, target, context, batch_size
 
 
 def path_gradient_between(site, end, start, nodes, weights, target, context, batch_size=None):
-    """Do as ``path_gradient`` between what ``site.enter`` returned, shape (n_rows, ...), and return the gradient there."""
+    """Do as ``path_gradient`` between what ``site.enter`` returned, shape (n_rows, ...), with the gradient there."""
     n_rows, n_nodes = len(end), len(nodes)
     layout = _Layout(end.shape[1:], site.channels_last)
     end, start = layout.flat(end), layout.flat(start)

@@ -29,8 +29,10 @@ def all_explainers(inputs=None):
     Examples
     --------
     >>> from sklearn_xai import all_explainers
-    >>> [name for name, _ in all_explainers(inputs="table")][:2]
-    ['ForestExplainer', 'GradientXWeightExplainer']
+    >>> "GradCAMExplainer" in dict(all_explainers(inputs="image"))
+    True
+    >>> "GradCAMExplainer" in dict(all_explainers(inputs="table"))
+    False
     """
     if inputs is not None and inputs not in KINDS:
         raise ValueError(f"The 'inputs' parameter of all_explainers must be None or one of {KINDS}. Got {inputs!r}.")

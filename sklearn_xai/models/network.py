@@ -130,12 +130,12 @@ class Network:
     @property
     def dtype(self):
         """The floating type of the module's parameters (float32 when it has none)."""
-        return next((p.dtype for p in _parameters(self.module.modules()) if p.is_floating_point()), torch.float32)
+        return next((p.dtype for p in _parameters(_parts(self.module)) if p.is_floating_point()), torch.float32)
 
     @property
     def device(self):
         """The device of the module's parameters (the CPU when it has none)."""
-        return next((p.device for p in _parameters(self.module.modules())), torch.device("cpu"))
+        return next((p.device for p in _parameters(_parts(self.module))), torch.device("cpu"))
 
     @property
     def numpy_dtype(self):
@@ -192,28 +192,26 @@ class Network:
         if self.whole_rows and rows.dtype.kind not in "iub" and not np.array_equal(rows, np.round(rows)):
             raise ValueError("The network takes whole numbers, such as ids of tokens. Got numbers with a fraction.")
         dtype = np.int64 if self.whole_rows else self.numpy_dtype
-        z = torch.as_tensor(np.array(rows, dtype=dtype), device=self.device)
+        z = torch.from_numpy(np.array(rows, dtype=dtype, order="C")).to(self.device)
         return z.contiguous(memory_format=torch.channels_last) if self._channels_last else z
 
     @contextmanager
     def frozen(self):
         """Evaluation mode without parameter gradients; everything of the user's is put back, also after an error."""
-        parts, given = [*self.module.modules()], self._given_module
-        compiled = "_orig_mod" in given._modules or any(map(_is_compiled, parts))
-        recurrent = any(isinstance(part, nn.RNNBase) for part in parts)
-        with (
-            _LOCK,
-            torch.inference_mode(False),
-            torch.enable_grad(),
-            isolated_rng(),
-            torch.backends.cudnn.flags(enabled=False) if recurrent and self.device.type == "cuda" else nullcontext(),
-            # Compiled modules run as they were written: hooks and functions of our own would have them compiled anew.
-            torch.compiler.set_stance("force_eager") if compiled else nullcontext(),
-            _step_by_step(),
-        ):
-            training = [part for part in parts if part.training]
-            learning = [parameter for parameter in _parameters(parts) if parameter.requires_grad]
+        given, module = self._given_module, self.module
+        # cuDNN differentiates recurrent layers in training mode only
+        recurrent = torch.cuda.is_initialized() and any(isinstance(part, nn.RNNBase) for part in _parts(module))
+        cudnn = torch.backends.cudnn.flags(enabled=False) if recurrent else nullcontext()
+        with _LOCK, torch.inference_mode(False), torch.enable_grad(), isolated_rng(), cudnn, _eager(given):
+            training, learning = [], []
+            for part in _parts(module):
+                if part.training:
+                    training.append(part)
+                learning += [p for p in part._parameters.values() if p is not None and p.requires_grad]
+            # Attention runs as in training: its fast path skips layers, and what it gives at padding is another number.
+            fast = torch.backends.mha.get_fastpath_enabled()
             try:
+                torch.backends.mha.set_fastpath_enabled(False)
                 for part in training:
                     part.training = False
                 for parameter in learning:
@@ -224,6 +222,7 @@ class Network:
                     part.training = True
                 for parameter in learning:
                     parameter.requires_grad_(True)
+                torch.backends.mha.set_fastpath_enabled(fast)
 
     def _module_output(self, z):
         if self.prefix is not None:
@@ -358,15 +357,21 @@ class _Embedded(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-@contextmanager
-def _step_by_step():
-    """Have attention run as in training: its fast path skips layers, and what it gives at padding is another number."""
-    before = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(before)
+def _eager(given):
+    """Run compiled modules as they were written: hooks and functions of our own would have them compiled anew."""
+    compiled = any(part._compiled_call_impl is not None or "_orig_mod" in part._modules for part in _parts(given))
+    return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
+
+
+def _parts(module):
+    """Yield a module and all of its sub-modules, once each: faster than torch's own, which finds their names too."""
+    waiting, seen = [module], {id(module)}
+    for part in waiting:
+        yield part
+        for child in part._modules.values():
+            if child is not None and id(child) not in seen:
+                seen.add(id(child))
+                waiting.append(child)
 
 
 def _parameters(parts):
@@ -375,10 +380,6 @@ def _parameters(parts):
         for _, parameter in part._parameters.items():
             if parameter is not None:
                 yield parameter
-
-
-def _is_compiled(part):
-    return "_orig_mod" in part._modules or part._compiled_call_impl is not None
 
 
 def _has_criterion(net):

@@ -169,10 +169,13 @@ class GradientExplainer(BaseExplainer):
             still = site.still(v, context)
             found = found if still is None else found.masked_fill(still, 0)
             target = choose(outputs)
-            base = torch.as_tensor(self.base_outputs_).to(outputs)[None] if base is None else base
             values = found.cpu().numpy()
             explained = _pick(outputs, target).cpu().numpy()
-            base_values = _pick(base.expand(len(outputs), -1), target).cpu().numpy()
+            if base is None:
+                chosen = target if isinstance(target, int) else target.cpu().numpy()
+                base_values = np.broadcast_to(self.base_outputs_[chosen], explained.shape)
+            else:
+                base_values = _pick(base.expand(len(outputs), -1), target).cpu().numpy()
         return Attributions(self._fold(values, X, inputs), base_values, explained, self._extras())
 
     def _fold(self, values, X, inputs):
