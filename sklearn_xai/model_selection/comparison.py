@@ -16,9 +16,11 @@ from sklearn_xai.engines.agreement import spearman
 from sklearn_xai.metrics import completeness_gap, faithfulness_correlation
 from sklearn_xai.model_selection.folds import fold_indices, fold_seeds, is_as_it_stands
 from sklearn_xai.model_selection.inputs import (
+    around,
     check_explainers,
     extra_metrics,
     finite,
+    given,
     n_rows,
     reference_name,
     rows_to_explain,
@@ -127,7 +129,7 @@ def compare_explainers(
     X_eval = rows_to_explain(X, X_eval, "compare_explainers")
     reference = reference_name(explainers, reference)
     extra = extra_metrics(metrics)
-    splits = fold_indices(next(iter(explainers.values())).estimator, X, y, cv)
+    splits = fold_indices(given(next(iter(explainers.values()))), X, y, cv)
     if len(splits) < 2:
         raise ValueError(
             f"compare_explainers measures stability across folds: 'cv' must give at least 2. Got {len(splits)}."
@@ -162,11 +164,11 @@ class _Trainer:
 
     def around_trained(self, explainer, X, y, fold):
         """Give a fresh explainer around the estimator trained on this fold, or as it stands."""
-        estimator = explainer.estimator
+        estimator = given(explainer)
         if is_as_it_stands(estimator):
             return clone(explainer)
         if y is None:
-            return clone(_with_params(explainer, estimator=FrozenEstimator(estimator)))
+            return clone(around(explainer, FrozenEstimator(estimator)))
         if self._fold is not fold:
             self._fold, self._trained = fold, {}
         random_state = getattr(explainer, "random_state", None)
@@ -175,7 +177,7 @@ class _Trainer:
             start = perf_counter()
             self._trained[key] = FrozenEstimator(train_clone(estimator, X, y, random_state=random_state))
             self.seconds += perf_counter() - start
-        return clone(_with_params(explainer, estimator=self._trained[key]))
+        return clone(around(explainer, self._trained[key]))
 
 
 def _with_params(explainer, **params):

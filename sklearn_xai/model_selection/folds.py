@@ -18,8 +18,17 @@ from threadpoolctl import threadpool_limits
 
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed, own_random_state
-from sklearn_xai.model_selection.inputs import check_explainer, finite, last_step, n_rows, rows_to_explain, take_rows
-from sklearn_xai.models import is_module
+from sklearn_xai.model_selection.inputs import (
+    around,
+    check_explainer,
+    finite,
+    given,
+    last_step,
+    n_rows,
+    rows_to_explain,
+    take_rows,
+)
+from sklearn_xai.models import is_mapping, is_module
 
 
 def cross_val_attributions(
@@ -83,7 +92,7 @@ def attributions_and_names(explainer, X, y, cv, X_eval, fit_params=None, n_jobs=
     """Do the work of `cross_val_attributions`; give the players' names as well."""
     check_explainer(explainer, "cross_val_attributions")
     X_eval = rows_to_explain(X, X_eval, "cross_val_attributions")
-    splits = fold_indices(last_step(explainer).estimator, X, y, cv)
+    splits = fold_indices(given(last_step(explainer)), X, y, cv)
     fresh = clone(explainer) if y is not None else clone(explaining(explainer, FrozenEstimator))
     cores_each = max(1, (os.cpu_count() or 1) // effective_n_jobs(n_jobs))
     work = (
@@ -132,9 +141,9 @@ def explaining(explainer, wrap):
     if isinstance(explainer, Pipeline):
         *steps, (name, last) = explainer.steps
         return copy.copy(explainer).set_params(steps=[*steps, (name, explaining(last, wrap))])
-    if is_as_it_stands(explainer.estimator):
+    if is_as_it_stands(given(explainer)):
         return explainer
-    return copy.copy(explainer).set_params(estimator=wrap(explainer.estimator))
+    return around(explainer, wrap(given(explainer)))
 
 
 def is_as_it_stands(estimator) -> bool:
@@ -151,7 +160,8 @@ def fold_seeds(random_state, n_splits) -> list[int]:
 def fold_indices(estimator, X, y, cv):
     """Share out the rows of `X`, stratified by `y` when `estimator` is a classifier."""
     classifier = not is_module(estimator) and is_classifier(estimator)
-    return list(check_cv(cv, y, classifier=classifier).split(X, y))
+    rows = np.zeros(n_rows(X)) if is_mapping(X) else X
+    return list(check_cv(cv, y, classifier=classifier).split(rows, y))
 
 
 def _share(value, indices, n_samples):

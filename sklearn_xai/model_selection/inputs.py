@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 
 from sklearn_xai.metrics.scorer import METRICS
+from sklearn_xai.models import is_mapping
 
 
 def last_step(explainer):
@@ -39,13 +41,30 @@ def rows_to_explain(X, X_eval, caller):
     return X_eval
 
 
+def given(explainer):
+    """Give what the user wants explained, also where an explainer wraps another."""
+    return getattr(explainer, "_given", explainer.estimator)
+
+
+def around(explainer, estimator):
+    """Give a copy of an explainer with another estimator to be explained, also where it wraps another explainer."""
+    inside = explainer.estimator
+    if given(explainer) is not inside:
+        estimator = around(inside, estimator)
+    return copy.copy(explainer).set_params(estimator=estimator)
+
+
 def n_rows(X) -> int:
-    """Count the rows of an array, DataFrame, sparse matrix or list."""
+    """Count the rows of an array, DataFrame, sparse matrix, list, or dict of such."""
+    if is_mapping(X):
+        return n_rows(next(iter(X.values())))
     return X.shape[0] if hasattr(X, "shape") else len(X)
 
 
 def take_rows(X, indices):
-    """Select rows by position from an array, DataFrame, Series or list."""
+    """Select rows by position from an array, DataFrame, Series, list, or dict of such."""
+    if is_mapping(X):
+        return {name: take_rows(part, indices) for name, part in X.items()}
     if hasattr(X, "iloc"):
         return X.iloc[indices]
     return X[indices] if hasattr(X, "shape") else [X[i] for i in indices]

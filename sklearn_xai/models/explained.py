@@ -176,7 +176,7 @@ def train_clone(estimator, X, y, *, layout=None, random_state=None, fit_params=N
     Parameters
     ----------
     estimator : estimator, skorch net, torch.nn.Module or Pipeline
-    X : table of shape (n_samples, n_features)
+    X : table of shape (n_samples, n_features), or dict of arrays
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
     layout : Layout, optional
         How the columns of X are the arguments of the net's module.
@@ -185,6 +185,9 @@ def train_clone(estimator, X, y, *, layout=None, random_state=None, fit_params=N
     fit_params : dict, optional
         Passed to ``fit``.
     """
+    if is_mapping(X) and is_net(estimator):
+        layout = Layout(X)
+        X = layout.table(X)
     if estimator is not unwrap(estimator) or is_module(split_pipeline(estimator)[1]):
         return estimator
     fit_params = fit_params or {}

@@ -12,6 +12,7 @@ from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from skorch import NeuralNetClassifier, NeuralNetRegressor
+from torch import nn
 
 from sklearn_xai import (
     InputXGradientExplainer,
@@ -20,6 +21,7 @@ from sklearn_xai import (
     RFEExplainer,
     SaliencyExplainer,
     SHAPExplainer,
+    SmoothGradExplainer,
 )
 from sklearn_xai.model_selection import compare_explainers, cross_val_attributions, explanation_stability
 
@@ -179,3 +181,42 @@ def test_the_global_generators_are_left_alone(table):
     explanation_stability(IntegratedGradientsExplainer(regressor(max_epochs=1)), X, y, cv=2)
     assert (np.random.get_state()[1] == numpy_state).all()  # noqa: NPY002
     assert torch.equal(torch.get_rng_state(), torch_state)
+
+
+class Numbers(nn.Module):
+    """Takes numbers, and codes that it looks up."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.out = nn.Embedding(5, 3), nn.Linear(6, 1)
+
+    def forward(self, num, cat):
+        return self.out(torch.cat([num, self.embedding(cat[:, 0])], dim=1).tanh())
+
+
+def numbers_and_codes(n=40):
+    rng = np.random.RandomState(0)
+    X = {"num": rng.standard_normal((n, 3)).astype(np.float32), "cat": rng.randint(0, 5, (n, 1))}
+    return X, (X["num"][:, 0] + (X["cat"][:, 0] > 2)).astype(np.float32)
+
+
+def test_several_inputs_across_folds():
+    X, y = numbers_and_codes()
+    net = NeuralNetRegressor(Numbers, max_epochs=2, lr=0.01, train_split=None, verbose=0)
+    explainer = IntegratedGradientsExplainer(net, random_state=0)
+    few = {name: part[:6] for name, part in X.items()}
+    found = cross_val_attributions(explainer, X, y, cv=2, X_eval=few)
+    half = {name: part[20:] for name, part in X.items()}
+    np.testing.assert_allclose(found[0], explainer.fit(half, y[20:]).transform(few), atol=1e-6)
+    table = compare_explainers({"IG": explainer, "control": RandomExplainer(net)}, X, y, cv=2, X_eval=few)
+    assert table.loc["IG", "faithfulness"] > table.loc["control", "faithfulness"]
+
+
+def test_an_explainer_inside_another_is_trained_once_a_fold():
+    X, y = numbers_and_codes()
+    net = NeuralNetRegressor(Numbers, max_epochs=2, lr=0.01, train_split=None, verbose=0)
+    inside = IntegratedGradientsExplainer(net, n_steps=8, tol=1)
+    smooth = SmoothGradExplainer(inside, noise=1e-6, n_samples=2)
+    table = compare_explainers({"smooth": smooth, "IG": IntegratedGradientsExplainer(net, n_steps=8, tol=1)}, X, y, cv=2)
+    np.testing.assert_allclose(*table["faithfulness"], atol=1e-3)
+    assert inside.estimator is net
