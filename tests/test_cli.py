@@ -25,6 +25,12 @@ from sklearn_xai.models import train_clone
 N_ROWS = 120
 
 
+@pytest.fixture(autouse=True)
+def no_width(monkeypatch):
+    """Print as to a file, whatever width the process that runs the tests was told."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture
 def frame():
     """Columns of every kind, of which `size` and `town` matter."""
