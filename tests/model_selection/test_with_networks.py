@@ -217,6 +217,7 @@ def test_an_explainer_inside_another_is_trained_once_a_fold():
     net = NeuralNetRegressor(Numbers, max_epochs=2, lr=0.01, train_split=None, verbose=0)
     inside = IntegratedGradientsExplainer(net, n_steps=8, tol=1)
     smooth = SmoothGradExplainer(inside, noise=1e-6, n_samples=2)
-    table = compare_explainers({"smooth": smooth, "IG": IntegratedGradientsExplainer(net, n_steps=8, tol=1)}, X, y, cv=2)
+    alone = IntegratedGradientsExplainer(net, n_steps=8, tol=1)
+    table = compare_explainers({"smooth": smooth, "IG": alone}, X, y, cv=2)
     np.testing.assert_allclose(*table["faithfulness"], atol=1e-3)
     assert inside.estimator is net
