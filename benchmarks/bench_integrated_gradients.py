@@ -50,7 +50,7 @@ def same_nodes(work, net, X, wanted, repeats=3):
     q = lambda g: f"{np.median(g):.1e}/{np.quantile(g, 0.95):.1e}"  # noqa: E731
     note = (
         f"{len(X) / times['ours']:,.0f} vs {len(X) / best[0]:,.0f} rows/s (batch {best[1]}); gap median/95% "
-        f"{q(explanation.completeness_gap)} vs {q(gap)}; head {ours._model.split.path}"
+        f"{q(explanation.completeness_gap)} vs {q(gap)}; head {ours._site.path}"
     )
     return Result(work, "captum, best batch size", best[0] / times["ours"], wanted, note=note)
 

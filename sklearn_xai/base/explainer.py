@@ -39,14 +39,6 @@ outputs : ndarray (n_rows,); the explained output.
 extras : dict of str to ndarray (n_rows, ...); more facts of each row, shown by ``explain``.
 """
 
-
-def joined(parts):
-    """Return the Attributions of several lots of rows as one."""
-    values, base_values, outputs = (np.concatenate([part[field] for part in parts]) for field in range(3))
-    extras = {name: np.concatenate([part.extras[name] for part in parts]) for name in parts[0].extras}
-    return Attributions(values, base_values, outputs, extras)
-
-
 PROBE_ROWS = 2_000  # background rows from which the preprocessing is probed
 REMOVAL_ROWS = 16  # background rows over which a removed column is averaged in score and coalition_values
 _CHUNK_CELLS = 2**21
@@ -303,13 +295,20 @@ class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, 
 
     def _explain_target(self, X, index, fully):
         attribute = self._attribute_fully if fully else self._attribute
-        n, parts, choose = len(X), [], chooser(index)
+        n, dtype, choose = len(X), self._model.dtype, chooser(index)
         step = max(16, min(4096, _CHUNK_CELLS // self._cells_per_row()))
-        for start in track(range(0, n, step), type(self).__name__, verbose=self.verbose and n > step):
-            parts.append(attribute(X if n <= step else take_rows(X, slice(start, start + step)), choose))
-        values, base, outputs, extras = parts[0] if len(parts) == 1 else joined(parts)
-        dtype = self._model.dtype
-        values, base, outputs = (np.ascontiguousarray(part, dtype=dtype) for part in (values, base, outputs))
+        if n <= step:
+            values, base, outputs, extras = attribute(X, choose)
+            values, base, outputs = (np.ascontiguousarray(part, dtype=dtype) for part in (values, base, outputs))
+        else:
+            values, extras = np.empty((n, *self._value_shape), dtype=dtype), {}
+            base, outputs = np.empty(n, dtype=dtype), np.empty(n, dtype=dtype)
+            for start in track(range(0, n, step), type(self).__name__, verbose=self.verbose):
+                rows = slice(start, min(n, start + step))
+                found = attribute(take_rows(X, rows), choose)
+                values[rows], base[rows], outputs[rows] = found.values, found.base_values, found.outputs
+                for name, extra in found.extras.items():
+                    extras.setdefault(name, np.empty((n, *extra.shape[1:]), dtype=extra.dtype))[rows] = extra
         gap = None
         if fully or self._additive:
             gap = np.abs(outputs.astype(np.float64) - base - values.reshape(n, -1).sum(axis=1, dtype=np.float64))
