@@ -10,7 +10,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
-from sklearn_xai import all_explainers
+from sklearn_xai import ShapleyExplainer, all_explainers
 from sklearn_xai.explainers.gradient._base import GradientExplainer
 from sklearn_xai.models import is_module
 from sklearn_xai.network import layer_randomisation, randomisable_layers
@@ -255,6 +255,13 @@ def test_how_the_module_is_written_makes_no_difference(explainer):
     values = {name: explainer_of(explainer, spelled(name)).fit(background).transform(X) for name in names}
     for name in names[1:]:
         close(values[name], values[names[0]], AMPLIFIED.get(explainer, 1))
+
+
+def test_shapley_values_neither():
+    background, X = (BY_NAME["mlp"].rows(n, seed=n) for n in (12, 6))
+    first, *others = (ShapleyExplainer(spelled(name)).fit(background).transform(X) for name in SPELLINGS)
+    for other in others:
+        close(other, first)
 
 
 @pytest.mark.parametrize("explainer", ["SaliencyExplainer", "IntegratedGradientsExplainer"])
