@@ -22,7 +22,7 @@ from sklearn_xai._rng import own_random_state
 from sklearn_xai.background import cluster_rows, group_matrix, sample_rows, strata_rows, typical_row
 from sklearn_xai.base.checks import check_estimator, check_is_trained, check_rows, check_target_values
 from sklearn_xai.base.pass_through import PassThrough
-from sklearn_xai.base.players import find_players, players_data
+from sklearn_xai.base.players import find_players, pixels_as_players, players_data
 from sklearn_xai.base.scoring import Scoring
 from sklearn_xai.base.targets import chooser, order_keys, resolve_target
 from sklearn_xai.base.texts import names_of_texts, read_texts, words_of
@@ -222,8 +222,10 @@ class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, 
         self.player_names_, self._members = find_players(
             X, self.feature_groups, self._column_names(), self._inputs, type(self).__name__
         )
-        self.n_players_ = len(self._members)
         self._grouped = self.feature_groups is not None
+        if self._sums_channels:
+            self.player_names_, self._members = pixels_as_players(self._row_shape)
+        self.n_players_ = len(self._members)
 
     def _choose_background(self, X, probes, rng):
         size, sampling = getattr(self, "background_size", 100), getattr(self, "background_sampling", "random")
@@ -442,13 +444,20 @@ class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, 
     @property
     def _value_shape(self):
         """Shape of the attributions of one row."""
-        return (self.n_players_,) if len(self._row_shape) == 1 or self._grouped else self._row_shape
+        if len(self._row_shape) == 1 or self._grouped:
+            return (self.n_players_,)
+        return (1, *self._row_shape[1:]) if self._sums_channels else self._row_shape
+
+    @property
+    def _sums_channels(self):
+        """Whether the channels of images are added up."""
+        return getattr(self, "channels", "keep") == "sum" and len(self._row_shape) > 1 and not self._grouped
 
     def _to_players(self, attributions, X, inputs):
         """Fold attributions of the network's inputs back to the columns of X, and add up those of a group."""
         if len(self._row_shape) > 1:
             if not self._grouped:
-                return attributions
+                return attributions.sum(axis=1, keepdims=True) if self._sums_channels else attributions
             folded = attributions.reshape(len(attributions), -1)
         else:
             folded = self._model.columns.fold(attributions, X, inputs)

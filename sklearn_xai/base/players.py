@@ -43,6 +43,25 @@ def find_players(X, feature_groups, names, inputs, caller):
     return np.array([f"x{j}" for j in range(len(members))], dtype=object), members
 
 
+def pixels_as_players(shape):
+    """Return the players of images whose channels are added up: their pixels.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of a row, the channels first.
+
+    Returns
+    -------
+    player_names : ndarray of shape (n_pixels,) of object
+    members : list of int ndarray
+        The numbers of a flat row that each pixel has, one for each channel.
+    """
+    n_pixels = int(np.prod(shape[1:]))
+    members = [np.arange(shape[0]) * n_pixels + j for j in range(n_pixels)]
+    return np.array([f"x{j}" for j in range(n_pixels)], dtype=object), members
+
+
 def players_data(data, shown, members, names):
     """Return one number and one thing to show for each row and player.
 

@@ -98,11 +98,6 @@ class GradientExplainer(BaseExplainer):
         super()._find_players(X)
         if self.layer is not None:
             self._find_units(X)
-        elif self.channels == "sum" and len(self._row_shape) > 1 and not self._grouped:
-            pixels = int(np.prod(self._row_shape[1:]))
-            self._members = [np.arange(self._row_shape[0]) * pixels + j for j in range(pixels)]
-            self.n_players_ = pixels
-            self.player_names_ = np.array([f"x{j}" for j in range(pixels)], dtype=object)
 
     def _find_units(self, X):
         """Make the units of the layer the players."""
@@ -118,9 +113,7 @@ class GradientExplainer(BaseExplainer):
 
     @property
     def _value_shape(self):
-        if self.layer is not None or len(self._row_shape) == 1 or self._grouped:
-            return (self.n_players_,)
-        return self._row_shape if self.channels == "keep" else (1, *self._row_shape[1:])
+        return super()._value_shape if self.layer is None else (self.n_players_,)
 
     # ------------------------------------------------------------------ baselines
     def _find_baseline(self, baseline, X, rng):
@@ -184,8 +177,6 @@ class GradientExplainer(BaseExplainer):
             return values.reshape(len(values), -1)
         if isinstance(self._site, EmbeddingSite):
             values = self._site.fold(values, inputs.shape[1])
-        if len(self._row_shape) > 1 and self.channels == "sum" and not self._grouped:
-            return values.sum(axis=1, keepdims=True)
         return self._to_players(values, X, inputs)
 
     def _data(self, X):

@@ -202,20 +202,6 @@ class GradCAMExplainer(BaseExplainer):
             )
         self._size, self._n_channels = image[1:], image[0]
 
-    def _find_players(self, X):
-        super()._find_players(X)
-        if self.channels == "sum" and len(self._row_shape) > 1 and not self._grouped:
-            pixels = int(np.prod(self._row_shape[1:]))
-            self._members = [np.arange(self._row_shape[0]) * pixels + j for j in range(pixels)]
-            self.n_players_ = pixels
-            self.player_names_ = np.array([f"x{j}" for j in range(pixels)], dtype=object)
-
-    @property
-    def _value_shape(self):
-        if self.channels == "keep" or len(self._row_shape) == 1 or self._grouped:
-            return super()._value_shape
-        return (1, *self._row_shape[1:])
-
     # ------------------------------------------------------------------ transform
     def _attribute(self, X, choose):
         model, site = self._model, self._site
@@ -238,11 +224,7 @@ class GradCAMExplainer(BaseExplainer):
                 values[rows] = found.cpu().numpy()
                 explained[rows] = pick(outputs, target).cpu().numpy()
                 base_values[rows] = pick(base.expand(len(outputs), -1), target).cpu().numpy()
-        if self.channels == "sum" and len(self._row_shape) > 1 and not self._grouped:
-            values = values.sum(axis=1, keepdims=True)
-        else:
-            values = self._to_players(values, X, inputs)
-        return Attributions(values, base_values, explained, {})
+        return Attributions(self._to_players(values, X, inputs), base_values, explained, {})
 
     def _guide(self, z, choose):
         """Return guided backpropagation at input rows, the outputs there, and the number of rectifiers."""
