@@ -415,9 +415,23 @@ def test_a_gap_that_is_not_a_number_is_told():
     nn.init.constant_(linear.weight, 2.0)
     explainer = IntegratedGradientsExplainer(linear).fit(X)
     rows = X[:3].copy()
-    rows[1] = 3e38  # twice that is infinite
     with pytest.warns(ConvergenceWarning, match=r"completeness gap of 1 of 3 rows .*largest: (nan|inf)"):
+        explainer._warn_of_gap(np.array([0.0, np.nan, 0.0]), np.ones(3), np.zeros(3))
+    rows[1] = 3e38  # twice that is infinite
+    with pytest.raises(ValueError, match=r"output is not a finite number for 1 of 3 rows, first for row 1, .*overflows"):
         explainer.transform(rows)
+
+
+@pytest.mark.parametrize("explain", ["transform", "explain"])
+def test_missing_values_that_nothing_fills_in_are_named(explain):
+    columns = make_column_transformer((StandardScaler(), ["age", "income"]))
+    explainer = saliency(make_pipeline(columns, regressor())).fit(FRAME, Y)
+    rows = FRAME[:3].assign(income=[1.0, np.nan, 2.0])
+    with pytest.raises(ValueError, match=r"SaliencyExplainer: .* 1 of 3 rows, first for row 1, .*\['income'\] there"):
+        getattr(explainer, explain)(rows)
+    with pytest.raises(ValueError, match="SaliencyExplainer: .* for the background"):
+        fitted = saliency(explainer.estimator_).fit(FRAME.assign(income=np.nan))
+        getattr(fitted, explain)(FRAME[:3])
 
 
 def test_a_row_with_missing_values_and_dates_in_the_plots_of_shap():

@@ -26,7 +26,7 @@ from sklearn_xai.models import (
     run_steps,
     split_pipeline,
 )
-from sklearn_xai.tables import is_frame
+from sklearn_xai.tables import as_codes, is_frame, take_rows
 
 
 def check_estimator(estimator, caller):
@@ -164,6 +164,25 @@ def _check_numeric(X, caller):
             f"{caller}: a network takes numbers, but the columns {bad} of X hold other values. Put a ColumnTransformer "
             "in front of the net, in one Pipeline, and explain that: its attributions are those of the columns of X."
         )
+
+
+def raise_of_outputs(caller, outputs, X, names):
+    """Raise as there is no finite output, or base value, for some rows: say which, and what they lack."""
+    wrong = np.flatnonzero(~np.isfinite(outputs))
+    if not len(wrong):
+        raise ValueError(
+            f"{caller}: the model's output for the background, from which attributions add up, is not a finite number. "
+            "Do the rows given to fit miss values that no step of the Pipeline fills in?"
+        )
+    codes = as_codes(take_rows(X, wrong[:1]))[0] if X.ndim == 2 else np.empty(0)
+    missing = [str(name) for name, value in zip(names, codes, strict=False) if value != value]
+    why = "The model overflows there, or makes something else than numbers."
+    if missing:
+        why = f"X has no value in {missing} there: fill it in, in a step of a Pipeline (SimpleImputer)."
+    raise ValueError(
+        f"{caller}: the model's output is not a finite number for {len(wrong)} of {len(outputs)} rows, first for row "
+        f"{wrong[0]}, so that there is nothing to explain. {why}"
+    )
 
 
 def check_target_values(explainer, X, y):

@@ -20,7 +20,13 @@ from sklearn_xai._docs import fill_docstring
 from sklearn_xai._progress import track
 from sklearn_xai._rng import own_random_state
 from sklearn_xai.background import cluster_rows, group_matrix, sample_rows, strata_rows, typical_row
-from sklearn_xai.base.checks import check_estimator, check_is_trained, check_rows, check_target_values
+from sklearn_xai.base.checks import (
+    check_estimator,
+    check_is_trained,
+    check_rows,
+    check_target_values,
+    raise_of_outputs,
+)
 from sklearn_xai.base.pass_through import PassThrough
 from sklearn_xai.base.players import find_players, pixels_as_players, players_data
 from sklearn_xai.base.scoring import Scoring
@@ -311,6 +317,8 @@ class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, 
                 values[rows], base[rows], outputs[rows] = found.values, found.base_values, found.outputs
                 for name, extra in found.extras.items():
                     extras.setdefault(name, np.empty((n, *extra.shape[1:]), dtype=extra.dtype))[rows] = extra
+        if not math.isfinite(outputs.sum() + base.sum()):
+            raise_of_outputs(type(self).__name__, outputs, X, self._column_names())
         gap = None
         if fully or self._additive:
             gap = np.abs(outputs.astype(np.float64) - base - values.reshape(n, -1).sum(axis=1, dtype=np.float64))
