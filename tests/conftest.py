@@ -7,6 +7,7 @@ import os
 # Read when scipy is imported; without it scikit-learn skips its array API check.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
 
+import numpy as np
 import pytest
 import torch
 
@@ -20,6 +21,7 @@ def one_thread():
 
 
 @pytest.fixture(autouse=True)
-def same_weights():
-    """Modules that a test builds have the same weights whatever ran before it."""
+def same_draws():
+    """Modules that a test builds have the same weights, and ``random_state=None`` draws the same, whatever ran before."""
     torch.manual_seed(0)
+    np.random.seed(0)  # noqa: NPY002
