@@ -22,6 +22,6 @@ def one_thread():
 
 @pytest.fixture(autouse=True)
 def same_draws():
-    """Modules that a test builds have the same weights, and ``random_state=None`` draws the same, whatever ran before."""
+    """Modules that a test builds have the same weights, ``random_state=None`` draws the same, whatever ran before."""
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002

@@ -418,7 +418,7 @@ def test_a_gap_that_is_not_a_number_is_told():
     with pytest.warns(ConvergenceWarning, match=r"completeness gap of 1 of 3 rows .*largest: (nan|inf)"):
         explainer._warn_of_gap(np.array([0.0, np.nan, 0.0]), np.ones(3), np.zeros(3))
     rows[1] = 3e38  # twice that is infinite
-    with pytest.raises(ValueError, match=r"output is not a finite number for 1 of 3 rows, first for row 1, .*overflows"):
+    with pytest.raises(ValueError, match=r"not a finite number for 1 of 3 rows, first for row 1, .*overflows"):
         explainer.transform(rows)
 
 
