@@ -175,7 +175,8 @@ def run_list(args):
     lines.add_column(no_wrap=True)
     lines.add_column()
     for name, kind in all_explainers():
-        lines.add_row(_short(name), (kind.__doc__ or "").strip().splitlines()[0].replace("``", ""))
+        question = (kind.__doc__ or "").strip().splitlines()[0].replace("``", "")
+        lines.add_row(_short(name), question if "table" in kind._inputs else f"{question} (of images, not tables)")
     make_console().print(lines)
 
 
@@ -305,6 +306,8 @@ def _chosen(names) -> dict[str, type]:
     chosen = {}
     for given in names.split(","):
         name = by_key.get(_key(given))
+        if name is None and _key(given) in {_key(other) for other, _ in all_explainers()}:
+            raise UserError(f"{given.strip()} explains images, and this is a table; there are {', '.join(known)}")
         if name is None:
             close = get_close_matches(_key(given), by_key, n=1)
             hint = f"did you mean {by_key[close[0]]}?" if close else f"there are {', '.join(known)}"

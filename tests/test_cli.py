@@ -275,6 +275,7 @@ def test_files_that_are_not_there(frame, write, capsys):
      (["--target", "kind", "--epochs", "0"], ["--epochs", "'0'"]),
      (["--target", "kind", "--output", "logit"], ["--output", "'logit'"]),
      (["--target", "kind", "--explainers", "integratd-gradients"], ["integratd", "did you mean IntegratedGradients"]),
+     (["--target", "kind", "--explainers", "grad-cam"], ["grad-cam explains images", "this is a table"]),
      (["--target", "kind", "--explainers", "zzzz"], ["'zzzz'", "Saliency"]),
      (["--target", "kind", "--trust", "builtins.print"], ["--trust", "--model"]),
      (["--target", "kind", "--what"], ["--what"]),
