@@ -366,7 +366,7 @@ def test_baselines():
         IntegratedGradientsExplainer(EXPLAINER.estimator, target=0, baseline=np.ones(LENGTH)).fit(X)
     with pytest.raises(ValueError, match="Embedding with a padding_idx"):
         IntegratedGradientsExplainer(Words(padding_idx=None), target=0, baseline="pad").fit(X)
-    with pytest.raises(ValueError, match="look up tokens"):
+    with pytest.raises(ValueError, match="gradients at the embedding of tokens"):
         IntegratedGradientsExplainer(nn.Linear(3, 1), baseline="pad").fit(np.eye(3))
 
 

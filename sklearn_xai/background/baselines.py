@@ -24,6 +24,11 @@ def resolve_baseline(baseline, inputs, caller):
     """
     shape = inputs.shape[1:]
     if isinstance(baseline, str):
+        if baseline == "pad":
+            raise ValueError(
+                f"The 'baseline' parameter of {caller} is 'pad', which is for gradients at the embedding of tokens. "
+                f"Use one of {', '.join(repr(known) for known in BASELINES if known != 'pad')}, or an array."
+            )
         if baseline == "zero":
             return np.zeros((1, *shape), dtype=inputs.dtype)
         if baseline == "sample":

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from sklearn_xai._compat import StrOptions
-from sklearn_xai.background import BASELINES, resolve_baseline, sample_rows
+from sklearn_xai.background import resolve_baseline, sample_rows
 from sklearn_xai.base import Attributions, BaseExplainer
 from sklearn_xai.models import EmbeddingSite, InsideModel, find_site
 from sklearn_xai.tables import take_rows
@@ -119,15 +119,9 @@ class GradientExplainer(BaseExplainer):
     def _find_baseline(self, baseline, X, rng):
         """Return the baselines in the space that is attributed to, shape (n_baselines, ...)."""
         name = type(self).__name__
-        if isinstance(self._site, EmbeddingSite) or self.layer is not None:
-            rows = self.background_ if isinstance(baseline, str) and baseline == "sample" else X
-            return self._find_inner_baseline(baseline, sample_rows(rows, _BASELINE_ROWS, rng))
-        if isinstance(baseline, str) and baseline == "pad":
-            raise ValueError(
-                f"The 'baseline' parameter of {name} is 'pad', which is for networks that look up tokens in an "
-                f"embedding. Use one of {', '.join(repr(known) for known in BASELINES if known != 'pad')}, or an array."
-            )
         rows = self.background_ if isinstance(baseline, str) and baseline == "sample" else X
+        if isinstance(self._site, EmbeddingSite) or self.layer is not None:
+            return self._find_inner_baseline(baseline, sample_rows(rows, _BASELINE_ROWS, rng))
         return resolve_baseline(baseline, np.asarray(self._model.inputs(rows), dtype=self._model.dtype), name)
 
     def _find_inner_baseline(self, baseline, X):

@@ -380,6 +380,7 @@ class NotForRows:
         ),
         ({"method": "LRP", "estimator": nn.Sequential(nn.Linear(4, 2), nn.GELU())}, "could not be run on Sequential"),
         ({"method": "IntegratedGradients", "baseline": [1.0]}, "must be one of 'zero'.*Got shape"),
+        ({"method": "IntegratedGradients", "baseline": "pad"}, "is 'pad', which is for gradients at the embedding"),
     ],
 )
 def test_errors(kwargs, message):
