@@ -72,7 +72,7 @@ def isolated_rng(seed=0):
     cuda_states = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
     other = _OtherGenerator()
     try:
-        np.random.seed(seed)  # seeds the other one
+        np.random.seed(seed)  # of the other generator: that of the user is out of reach here, and comes back unread
         torch.random.default_generator.manual_seed(seed)
         if cuda_states is not None:
             torch.cuda.manual_seed_all(seed)
