@@ -50,24 +50,27 @@ class Neighbours:
         Parameters
         ----------
         X : table of shape (n_rows, n_columns)
-        kept : bool ndarray of shape (n_coalitions, n_players)
+        kept : bool ndarray of shape (n_coalitions, n_players) or (n_rows, n_coalitions, n_players)
+            The same coalitions for all rows, or each row's own.
 
         Returns
         -------
         int ndarray of shape (n_rows, n_coalitions, n_neighbours)
         """
         n_background, k = len(self._rank), self.n_neighbours
-        found = np.empty((len(X), len(kept), k), dtype=np.intp)
+        m = kept.shape[-2]
+        found = np.empty((len(X), m, k), dtype=np.intp)
         codes = self.encoder.codes(X)
-        weights = np.column_stack([kept, np.ones(len(kept))])
-        n_rows = max(1, _CELLS // (n_background * weights.shape[1]))
+        weights = np.concatenate([kept, np.ones((*kept.shape[:-1], 1))], axis=-1)
+        n_rows = max(1, _CELLS // (n_background * weights.shape[-1]))
         for start in range(0, len(codes), n_rows):
             rows = slice(start, start + n_rows)
             distances = self._distances(codes[rows])
             step = max(1, _CELLS // (n_background * len(distances)))
-            for first in range(0, len(kept), step):
+            own = weights[rows] if weights.ndim == 3 else weights
+            for first in range(0, m, step):
                 part = slice(first, first + step)
-                keys = np.matmul(weights[part], distances)
+                keys = np.matmul(own[..., part, :], distances)
                 keys = np.sort(np.partition(keys, k - 1, axis=2)[:, :, :k], axis=2)
                 found[rows, part] = self._order[(keys % n_background).astype(np.intp)]
         return found

@@ -244,16 +244,19 @@ class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, 
     def _find_removal(self, rng):
         """Find what removed columns are filled up with, and what the model says of a row without any of its own."""
         removal = getattr(self, "removal", "marginal")
-        if removal == "conditional" and len(self._row_shape) > 1:
-            raise ValueError(
-                f"The 'removal' parameter of {type(self).__name__} is 'conditional', which looks for background rows "
-                f"near to a row of a table; X has rows of shape {self._row_shape}. Use 'marginal' or 'baseline'."
-            )
-        few = sample_rows(self.background_, REMOVAL_ROWS, rng)
-        fill = few if removal == "marginal" else self.background_
-        self._coalitions = Coalitions(self._removable(), self._members, fill, self.batch_size, removal)
+        self._fillers = sample_rows(self.background_, REMOVAL_ROWS, rng)
+        self._coalitions = self._coalitions_under(removal, type(self).__name__)
         without = typical_row(self.background_) if removal == "baseline" else self.background_
         self.base_outputs_ = self._model.outputs(without).mean(axis=0)
+
+    def _coalitions_under(self, removal, caller):
+        if removal == "conditional" and len(self._row_shape) > 1:
+            raise ValueError(
+                f"The 'removal' parameter of {caller} is 'conditional', which looks for background rows "
+                f"near to a row of a table; X has rows of shape {self._row_shape}. Use 'marginal' or 'baseline'."
+            )
+        fill = self._fillers if removal == "marginal" else self.background_
+        return Coalitions(self._removable(), self._members, fill, self.batch_size, removal)
 
     def _removable(self):
         """Return the model whose columns are the players' members."""

@@ -6,7 +6,9 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xai.base.checks import check_rows
+from sklearn_xai.base.targets import chooser
 from sklearn_xai.engines import draw_subsets, subset_faithfulness
+from sklearn_xai.tables import take_rows
 
 _SCORE_SUBSETS = 50
 
@@ -14,12 +16,14 @@ _SCORE_SUBSETS = 50
 class Scoring:
     """Mixin: the explained output, of whole rows and of coalitions of players, and the score."""
 
-    def explained_output(self, X):
+    def explained_output(self, X, targets=None):
         """Return the number that is explained, for each row.
 
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_samples, n_features)
+        targets : int array of shape (n_samples,), default=None
+            Index of the output of each row, instead of the ``target`` of the explainer.
 
         Returns
         -------
@@ -27,11 +31,50 @@ class Scoring:
         """
         check_is_fitted(self)
         X = check_rows(self, X, reset=False)
-        if self._target_index == "all":
+        if targets is None and self._target_index == "all":
             return self._model.outputs(X)
-        return self._model.explained(X, self._choose)[0]
+        return self._model.explained(X, self._choose if targets is None else chooser(self._indices(X, targets)))[0]
 
-    def coalition_values(self, X, coalitions):
+    def explained_targets(self, X):
+        """Return the index of the output that is explained, for each row.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        targets : ndarray of int of shape (n_samples,), or (n_samples, n_outputs) with ``target="all"``
+        """
+        check_is_fitted(self)
+        X = check_rows(self, X, reset=False)
+        if self._target_index == "all":
+            return np.tile(np.arange(self._model.n_outputs), (len(X), 1))
+        return np.array(self._model.explained(X, self._choose)[1])
+
+    def attribute(self, X, targets):
+        """Return the attributions of the given output of each row, as ``transform`` does of its ``target``.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+        targets : int array of shape (n_samples,)
+            Index of the output that is explained of each row.
+
+        Returns
+        -------
+        attributions : ndarray of shape (n_samples, n_players), or of the shape of X where it is not a table
+        """
+        check_is_fitted(self)
+        X = check_rows(self, X, reset=False)
+        targets = self._indices(X, targets)
+        values = np.empty((len(X), *self._value_shape), dtype=self._model.dtype)
+        for index in np.unique(targets):
+            rows = np.flatnonzero(targets == index)
+            values[rows] = self._explain_target(take_rows(X, rows), int(index), False)[0].values
+        return values
+
+    def coalition_values(self, X, coalitions, *, targets=None, removal=None, average=True):
         """Return the explained output of rows in which only some players are kept.
 
         The others are taken from background rows, over which the output is averaged.
@@ -39,23 +82,56 @@ class Scoring:
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_samples, n_features)
-        coalitions : bool array of shape (n_coalitions, n_players)
-            True where a player is kept.
+        coalitions : bool array of shape (n_coalitions, n_players) or (n_samples, n_coalitions, n_players)
+            True where a player is kept; the same coalitions for all rows, or each row's own.
+        targets : int array of shape (n_samples,), default=None
+            Index of the output of each row, instead of the ``target`` of the explainer.
+        removal : {"marginal", "baseline", "conditional"}, default=None
+            What a removed column is replaced by. None is the explainer's own ``removal``, "marginal" where it has none.
+        average : bool, default=True
+            Whether to average over the background rows that fill a coalition up.
 
         Returns
         -------
-        values : ndarray of shape (n_samples, n_coalitions); a last axis of outputs with ``target="all"``
+        values : ndarray of shape (n_samples, n_coalitions)
+            Then an axis of background rows unless `average`, and last one of outputs with ``target="all"``.
         """
         check_is_fitted(self)
+        caller = f"{type(self).__name__}.coalition_values"
         X = check_rows(self, X, reset=False)
         kept = np.asarray(coalitions, dtype=bool)
-        if kept.ndim != 2 or kept.shape[1] != self.n_players_:
+        own_shape = kept.ndim == 2 or (kept.ndim == 3 and len(kept) == len(X))
+        if not own_shape or kept.shape[-1] != self.n_players_:
             raise ValueError(
-                f"The 'coalitions' parameter of {type(self).__name__}.coalition_values must have shape (n_coalitions, "
-                f"{self.n_players_}). Got {kept.shape}."
+                f"The 'coalitions' parameter of {caller} must have shape (n_coalitions, {self.n_players_}), or "
+                f"({len(X)}, n_coalitions, {self.n_players_}). Got {kept.shape}."
             )
-        targets = None if self._target_index == "all" else self._model.explained(X, self._choose)[1]
-        return self._coalitions.averaged(X, kept, targets)
+        if removal not in (None, "marginal", "baseline", "conditional"):
+            raise ValueError(
+                f"The 'removal' parameter of {caller} must be None, 'marginal', 'baseline' or 'conditional'. Got "
+                f"{removal!r}."
+            )
+        if targets is not None:
+            targets = self._indices(X, targets)
+        elif self._target_index != "all":
+            targets = self._model.explained(X, self._choose)[1]
+        same = removal in (None, self._coalitions.removal)
+        coalitions = self._coalitions if same else self._coalitions_under(removal, caller)
+        return coalitions.averaged(X, kept, targets) if average else coalitions.filled(X, kept, targets)
+
+    def _indices(self, X, targets):
+        """Return the indices of outputs as an array, one a row."""
+        found, k = np.asarray(targets), self._model.n_outputs
+        if (
+            found.shape != (len(X),)
+            or found.dtype.kind not in "iu"
+            or (len(X) and not 0 <= found.min() <= found.max() < k)
+        ):
+            raise ValueError(
+                f"The 'targets' parameter of {type(self).__name__} must hold the index of an output, from 0 to {k - 1}, "
+                f"for each of {len(X)} rows. Got {targets!r}."
+            )
+        return found
 
     def score(self, X, y=None):
         """Return how faithful the attributions are: the correlation with what removing columns does to the output.

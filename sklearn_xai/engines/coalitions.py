@@ -58,7 +58,8 @@ class Coalitions:
         Parameters
         ----------
         X : table of shape (n_rows, n_columns)
-        kept : bool ndarray of shape (n_coalitions, n_players)
+        kept : bool ndarray of shape (n_coalitions, n_players) or (n_rows, n_coalitions, n_players)
+            The same coalitions for all rows, or each row's own.
         filler : int ndarray of shape (n_coalitions,) or (n_rows, n_coalitions)
             The background row that the removed columns of each coalition are taken from, for all rows or for each.
         targets : int ndarray of shape (n_rows,), optional
@@ -89,27 +90,53 @@ class Coalitions:
         -------
         ndarray of shape (n_rows, n_coalitions) or (n_rows, n_coalitions, n_outputs), float64
         """
-        kept = np.asarray(kept, dtype=bool)
-        if self.removal == "conditional":
-            return self._averaged_neighbours(X, kept, targets)
-        n_fill = len(self.background)
-        values = self.values(X, np.repeat(kept, n_fill, axis=0), np.tile(np.arange(n_fill), len(kept)), targets)
-        return values.reshape(len(X), len(kept), n_fill, *values.shape[2:]).mean(axis=2, dtype=np.float64)
+        return self._filled(X, kept, targets, lambda values: values.mean(axis=2, dtype=np.float64))
 
-    def _averaged_neighbours(self, X, kept, targets):
-        base = self.model.outputs(self.background).mean(axis=0, dtype=np.float64)
-        base = np.broadcast_to(base, (len(X), len(base))) if targets is None else base[np.asarray(targets)]
-        result = np.repeat(base[:, None], len(kept), axis=1)
-        some, k = np.flatnonzero(kept.any(axis=1)), self.neighbours.n_neighbours
-        rows_at_once = max(1, _FILLERS // max(1, k * len(some)))
-        for start in range(0, len(X) if len(some) else 0, rows_at_once):
-            rows = slice(start, min(len(X), start + rows_at_once))
-            part, own = take_rows(X, rows), None if targets is None else np.asarray(targets)[rows]
-            filler = self.neighbours.find(part, kept[some]).reshape(len(part), -1)
-            values = self.values(part, np.repeat(kept[some], k, axis=0), filler, own)
-            values = values.reshape(len(part), len(some), k, *values.shape[2:])
-            result[rows, some] = values.mean(axis=2, dtype=np.float64)
-        return result
+    def filled(self, X, kept, targets=None):
+        """Return the explained output for each of the background rows that fill a coalition up.
+
+        Parameters
+        ----------
+        X, kept, targets
+            As in ``values``.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_coalitions, n_fillers) or (n_rows, n_coalitions, n_fillers, n_outputs), float64
+        """
+        return self._filled(X, kept, targets, lambda values: values.astype(np.float64))
+
+    def _filled(self, X, kept, targets, reduce):
+        kept = np.asarray(kept, dtype=bool)
+        fill = self._with_neighbours if self.removal == "conditional" else self._with_background
+        n_fill = self.neighbours.n_neighbours if self.removal == "conditional" else len(self.background)
+        rows_at_once = len(X)
+        if kept.ndim == 3 or self.removal == "conditional":
+            rows_at_once = max(1, _FILLERS // max(1, n_fill * kept.shape[-2]))
+        parts = []
+        for start in range(0, len(X), rows_at_once):
+            rows = slice(start, start + rows_at_once)
+            own = None if targets is None else np.asarray(targets)[rows]
+            parts.append(reduce(fill(take_rows(X, rows), kept[rows] if kept.ndim == 3 else kept, own)))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _with_background(self, X, kept, targets):
+        n_fill, m = len(self.background), kept.shape[-2]
+        filler = np.tile(np.arange(n_fill), m)
+        values = self.values(X, np.repeat(kept, n_fill, axis=-2), filler, targets)
+        return values.reshape(len(X), m, n_fill, *values.shape[2:])
+
+    def _with_neighbours(self, X, kept, targets):
+        k, m = self.neighbours.n_neighbours, kept.shape[-2]
+        filler = self.neighbours.find(X, kept).reshape(len(X), -1)
+        values = self.values(X, np.repeat(kept, k, axis=-2), filler, targets)
+        values = values.reshape(len(X), m, k, *values.shape[2:])
+        empty = np.broadcast_to(~kept.any(axis=-1), (len(X), m))
+        if empty.any():  # nothing is known of the row: every background row is as near as any other
+            base = self.model.outputs(self.background).mean(axis=0, dtype=np.float64)
+            base = np.broadcast_to(base, (len(X), len(base))) if targets is None else base[np.asarray(targets)]
+            values = np.where(_beside(empty, values), base[:, None, None], values)
+        return values
 
     def fillers(self, X, kept, picks):
         """Return one background row for each coalition, as ``values`` takes them, from draws that were made in ``fit``.
@@ -153,18 +180,18 @@ class Coalitions:
         return stack_rows(inputs, self.inputs), owner, self.model.outputs_of_inputs
 
     def _table_values(self, X, kept, filler, targets):
-        n, (m, _) = len(X), kept.shape
+        n, m = len(X), kept.shape[-2]
         width = self.model.n_outputs if targets is None else 1
         result = np.empty((n, m, width), dtype=self.model.dtype)
         pool, owner, outputs = self.pool(X)
         most = self.batch_size or TABLE_ROWS
-        mask = kept[:, owner] | (owner < 0)
+        mask = np.broadcast_to(kept[..., owner] | (owner < 0), (n, m, len(owner)))
         fillers = np.broadcast_to(filler, (n, m))
         for row in range(0, n, max(1, most // m)):
             rows = np.arange(row, min(n, row + max(1, most // m)))
             for first in range(0, m, most):
                 part = slice(first, first + most)
-                sources = np.where(mask[part], rows[:, None, None], n + fillers[rows, part][:, :, None])
+                sources = np.where(mask[rows, part], rows[:, None, None], n + fillers[rows, part][:, :, None])
                 out = outputs(assemble(pool, sources.reshape(-1, len(owner))))
                 out = out.reshape(len(rows), -1, self.model.n_outputs)
                 result[rows, part] = out if targets is None else choose_outputs(out, targets[rows])
@@ -176,19 +203,19 @@ class Coalitions:
         inputs = self.model.inputs(X)
         owner = self.owners(columns.feeds_of(X, inputs))
         z, fill = network.tensor(inputs), network.tensor(self.inputs)
-        shared = np.ndim(filler) == 1
+        shared, m = np.ndim(filler) == 1 and kept.ndim == 2, kept.shape[-2]
         split, owner = self.model.find_head(self.inputs), torch.as_tensor(owner, device=z.device)
-        blend = _blend(split, z, fill, owner, kept.shape[1], shared)
+        blend = _blend(split, z, fill, owner, kept.shape[-1], shared)
         mask = torch.as_tensor(kept, device=z.device)
         chosen = torch.as_tensor(filler, device=z.device)
         wanted = None if targets is None else torch.tensor(np.asarray(targets), device=z.device)
         width = self.model.n_outputs if targets is None else 1
-        result = np.empty((len(z), len(kept), width), dtype=self.model.dtype)
+        result = np.empty((len(z), m, width), dtype=self.model.dtype)
         most = chunk_rows(blend.numel, self.batch_size)
-        for first in range(0, len(kept), most):
-            part = slice(first, first + most)
-            blend.prepare(mask[part], chosen[..., part])
-            n_rows = max(1, most // len(mask[part]))
+        for first in range(0, m, most):
+            part = slice(first, min(m, first + most))
+            blend.prepare(mask[..., part, :], chosen[..., part])
+            n_rows = max(1, most // (part.stop - first))
             for row in range(0, len(z), n_rows):
                 rows = slice(row, row + n_rows)
                 out = blend.run(rows).reshape(len(z[rows]), -1, self.model.n_outputs)
@@ -196,6 +223,11 @@ class Coalitions:
                     out = out.gather(2, wanted[rows, None, None].expand(-1, out.shape[1], 1))
                 result[rows, part] = out.cpu().numpy()
         return result if targets is None else result[:, :, 0]
+
+
+def _beside(mask, values):
+    """Return a mask of rows and coalitions with the axes that values have after these two."""
+    return mask.reshape(*mask.shape, *[1] * (values.ndim - 2))
 
 
 def choose_outputs(outputs, targets):
@@ -209,7 +241,7 @@ def blends_after_head(split, z, n_players):
 
 
 def _blend(split, z, fill, owner, n_players, shared):
-    """Put rows together after the head where fillers are shared by all rows and it is worth it."""
+    """Put rows together after the head where coalitions and fillers are shared by all rows and it is worth it."""
     after = shared and blends_after_head(split, z, n_players)
     return (HeadBlend if after else _InputBlend)(split, z, fill, owner, n_players)
 
@@ -223,13 +255,17 @@ class _InputBlend:
         self.numel = self.z.shape[1]
 
     def prepare(self, mask, chosen):
-        """Keep which inputs stay, (n_coalitions, n_inputs), and the background rows of those that do not."""
-        self._kept = torch.nn.functional.pad(mask, (0, 1), value=True)[:, self.owner]  # an input of no player stays
-        self._chosen = chosen.expand(len(self.z), -1)
+        """Keep the players that stay, and the background rows of those that do not."""
+        self._mask, self._chosen = mask, chosen.expand(len(self.z), -1)
+        self._kept = self._inputs_of(mask) if mask.ndim == 2 else None
+
+    def _inputs_of(self, mask):
+        return torch.nn.functional.pad(mask, (0, 1), value=True)[..., self.owner]  # an input of no player stays
 
     def run(self, rows):
         """Return the outputs for some rows and the prepared coalitions."""
-        blend = torch.where(self._kept, self.z[rows, None], self.fill[self._chosen[rows]])
+        kept = self._inputs_of(self._mask[rows]) if self._kept is None else self._kept
+        blend = torch.where(kept, self.z[rows, None], self.fill[self._chosen[rows]])
         return self.network(blend.reshape(-1, *self.shape))
 
 

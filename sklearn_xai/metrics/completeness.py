@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from sklearn_xai.metrics._registry import explanation_metric
 
-def completeness_gap(explainer, X, *, explanation=None, relative=False, per_row=False):
+
+@explanation_metric(family="axioms", greater_is_better=False)
+def completeness_gap(explainer, X, y=None, *, attributions=None, relative=False, sample_wise=False, random_state=None):
     """How much of the explained output do the attributions leave unexplained?
 
     For each row, `|f(x) - base value - sum of the attributions|`, in float64.
@@ -16,17 +19,22 @@ def completeness_gap(explainer, X, *, explanation=None, relative=False, per_row=
         Any explainer: one whose attributions are not meant to add up simply has a large gap.
     X : array-like or DataFrame of shape (n_samples, n_features)
         Rows to explain.
-    explanation : shap.Explanation or None, default=None
-        What `explainer.explain(X)` gave, where it is at hand; None calls it.
+    y : ignored
+        For scikit-learn.
+    attributions : shap.Explanation, array-like or None, default=None
+        What `explainer.explain(X)` gave, where it is at hand; None calls it. Of an array, which has no base values, the
+        explainer's own are taken.
     relative : bool, default=False
         Whether to divide by `|f(x) - base value|`. The divisor is never below 1e-6 of the larger of the two, the
         rounding of a float32 network; where both are exactly zero the gap is left as it is.
-    per_row : bool, default=False
+    sample_wise : bool, default=False
         Whether to give one number per row instead of their mean.
+    random_state : ignored
+        Nothing is drawn.
 
     Returns
     -------
-    gap : float, or ndarray of shape (n_samples,) if `per_row`
+    gap : float, or ndarray of shape (n_samples,) if `sample_wise`
         Non-negative and finite, in the units of the explained output, or a fraction of the difference if `relative`.
         With `target="all"`, the mean over the outputs. An all-zero explanation leaves everything, `|f(x) - base|` (1.0
         if relative); one of a constant model has gap 0.0. Ties need no rule.
@@ -50,12 +58,14 @@ def completeness_gap(explainer, X, *, explanation=None, relative=False, per_row=
     >>> completeness_gap(explainer, X) < 1e-5
     True
     """
-    if explanation is None:
-        explanation = explainer.explain(X)
+    explanation = attributions if hasattr(attributions, "base_values") else explainer.explain(X)
+    values = explanation.values if attributions is None else getattr(attributions, "values", attributions)
     full = np.asarray(explainer.explained_output(X), dtype=np.float64)
     base = np.broadcast_to(np.asarray(explanation.base_values, dtype=np.float64), full.shape)
+    values = np.asarray(values, dtype=np.float64)
+    if full.ndim == 2 and values.ndim == 2:  # blocks of columns
+        values = values.reshape(len(values), full.shape[1], -1).transpose(0, 2, 1)
     # Everything between the row and, where there is one, the output axis is a player: columns, or pixels and channels.
-    values = np.asarray(explanation.values, dtype=np.float64)
     values = values.reshape(len(values), -1, *full.shape[1:])
     gap = np.abs(full - base - values.sum(axis=1))
     if not np.isfinite(gap).all():
@@ -65,4 +75,4 @@ def completeness_gap(explainer, X, *, explanation=None, relative=False, per_row=
         divisor = np.maximum(np.abs(full - base), 1e-6 * np.maximum(np.abs(full), np.abs(base)))
         gap = gap / np.where(divisor > 0, divisor, 1.0)
     gap = gap.reshape(len(gap), -1).mean(axis=1)
-    return gap if per_row else float(gap.mean())
+    return gap if sample_wise else float(gap.mean())

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-import numpy as np
+from sklearn_xai.engines.agreement import draw_subsets
+from sklearn_xai.metrics._judged import Judged
+from sklearn_xai.metrics._registry import explanation_metric
 
-from sklearn_xai.engines.agreement import draw_subsets, subset_faithfulness
 
-
+@explanation_metric(family="faithfulness", greater_is_better=True)
 def faithfulness_correlation(
-    explainer, X, attributions=None, *, n_subsets=100, subset_size=None, random_state=0, per_row=False
+    explainer,
+    X,
+    y=None,
+    *,
+    attributions=None,
+    n_subsets=100,
+    subset_size=None,
+    removal=None,
+    sample_wise=False,
+    random_state=None,
 ):
     """Do the attributions of a set of features add up to what the model loses without that set?
 
@@ -23,21 +33,26 @@ def faithfulness_correlation(
         With `target="all"`, each output is judged by itself and the mean over the outputs is given.
     X : array-like or DataFrame of shape (n_samples, n_features)
         Rows to explain.
-    attributions : array-like of shape (n_samples, n_players) or None, default=None
-        The explanation to judge, in the units of the explained output, as `transform(X)` or `explain(X).values` give
+    y : ignored
+        For scikit-learn.
+    attributions : array-like of shape (n_samples, n_players), shap.Explanation or None, default=None
+        The explanation to judge, in the units of the explained output, as `transform(X)` or `explain(X)` give
         it. None takes `explainer.transform(X)`.
     n_subsets : int, default=100
         Number of subsets.
     subset_size : int or None, default=None
         Number of players removed at once. None draws each subset's size from 1 to `n_players - 1`.
-    random_state : int, RandomState instance or None, default=0
-        Seeds the subsets.
-    per_row : bool, default=False
+    removal : {"marginal", "baseline", "conditional"}, default=None
+        What a removed player is replaced by, as :class:`~sklearn_xai.ShapleyExplainer` says; None leaves it to the
+        explainer.
+    sample_wise : bool, default=False
         Whether to give one number per row instead of their mean.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the subsets; None reads numpy's global generator, without advancing it.
 
     Returns
     -------
-    correlation : float, or ndarray of shape (n_samples,) if `per_row`
+    correlation : float, or ndarray of shape (n_samples,) if `sample_wise`
         In [-1, 1]; 1.0 for an explanation that is exactly additive in the removed features. A row where the summed
         attributions or the drops are constant counts 0.0: an all-zero explanation, a model that does not move, a
         single player, a single subset. Ties need no rule. Never NaN.
@@ -66,23 +81,7 @@ def faithfulness_correlation(
     >>> bool(faithfulness_correlation(explainer, X, subset_size=1) > 0)
     True
     """
-    full = np.asarray(explainer.explained_output(X))
-    attributions = np.asarray(explainer.transform(X) if attributions is None else attributions)
-    by_output = _by_output(attributions, None if full.ndim == 1 else full.shape[1])
-    n_players = by_output[0].shape[1]
-    coalitions = draw_subsets(n_players, n_subsets, subset_size=subset_size, random_state=random_state)
-    values = np.asarray(explainer.coalition_values(X, coalitions))
-    full, values = full.reshape(len(full), -1), values.reshape(*values.shape[:2], -1)
-    parts = [subset_faithfulness(a, coalitions, values[..., k], full[:, k]) for k, a in enumerate(by_output)]
-    correlation = np.mean(parts, axis=0)
-    return correlation if per_row else float(correlation.mean())
-
-
-def _by_output(attributions, n_outputs) -> list[np.ndarray]:
-    """Give the attributions of each output, (n_samples, n_players), whether they come as blocks or on a last axis."""
-    rows = len(attributions)
-    if n_outputs is None:
-        return [attributions.reshape(rows, -1)]
-    if attributions.ndim == 2:
-        return list(attributions.reshape(rows, n_outputs, -1).transpose(1, 0, 2))
-    return [attributions[..., k].reshape(rows, -1) for k in range(n_outputs)]
+    judged = Judged(explainer, X, attributions, metric="faithfulness_correlation", removal=removal)
+    n_players = judged.parts[0].n_players
+    kept = draw_subsets(n_players, n_subsets, subset_size=subset_size, random_state=random_state)
+    return judged.result(lambda part: part.subset_correlation(kept), sample_wise)

@@ -7,11 +7,7 @@ import inspect
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from sklearn_xai.metrics.completeness import completeness_gap
-from sklearn_xai.metrics.faithfulness import faithfulness_correlation
-
-METRICS = {"completeness_gap": completeness_gap, "faithfulness_correlation": faithfulness_correlation}
-SMALLER_IS_BETTER = (completeness_gap,)
+from sklearn_xai.metrics._registry import METRICS
 
 
 class ExplanationScorer:
@@ -37,8 +33,12 @@ class ExplanationScorer:
 
     def __init__(self, metric, *, greater_is_better=True, **kwargs):
         self.metric = _named_metric(metric)
-        self.greater_is_better = greater_is_better and self.metric not in SMALLER_IS_BETTER
-        self.kwargs = kwargs
+        known = METRICS.get(_name_of(self.metric))
+        self.known = known is not None and known.function is self.metric
+        self.greater_is_better = known.greater_is_better if known and self.known else greater_is_better
+        # Candidates of a search are scored with the same draws, in whichever process.
+        self.kwargs = {"random_state": 0, **kwargs} if known and self.known else kwargs
+        self._given = kwargs
         try:
             inspect.signature(self.metric).bind(None, None, **kwargs)
         except TypeError as error:
@@ -76,16 +76,16 @@ class ExplanationScorer:
 
     def __repr__(self):
         """Show the call that makes this scorer."""
-        arguments = [repr(self.metric.__name__) if self.metric in METRICS.values() else _name_of(self.metric)]
-        if not self.greater_is_better and self.metric not in SMALLER_IS_BETTER:
+        arguments = [repr(self.metric.__name__) if self.known else _name_of(self.metric)]
+        if not self.greater_is_better and not self.known:
             arguments.append("greater_is_better=False")
-        arguments += [f"{name}={value!r}" for name, value in self.kwargs.items()]
+        arguments += [f"{name}={value!r}" for name, value in self._given.items()]
         return f"make_explanation_scorer({', '.join(arguments)})"
 
 
 def _named_metric(metric):
     if isinstance(metric, str) and metric in METRICS:
-        return METRICS[metric]
+        return METRICS[metric].function
     if callable(metric) and not inspect.isclass(metric):
         return metric
     raise ValueError(

@@ -205,8 +205,8 @@ def _measure(explainer, X, y, X_eval, extra, random_state, name) -> dict:
         "feature_names": _names(explanation, players.shape[1]),
         "fit_seconds": fitted - start,
         "transform_seconds": explained - fitted,
-        "faithfulness": faithfulness_correlation(explainer, X_eval, values, random_state=random_state),
-        "gaps": completeness_gap(explainer, X_eval, explanation=explanation, per_row=True),
+        "faithfulness": faithfulness_correlation(explainer, X_eval, attributions=values, random_state=random_state),
+        "gaps": completeness_gap(explainer, X_eval, attributions=explanation, sample_wise=True),
         **{f"metric:{column}": metric(explainer, X_eval) for column, metric in extra.items()},
     }
 

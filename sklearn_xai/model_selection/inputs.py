@@ -8,7 +8,7 @@ import inspect
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from sklearn_xai.metrics.scorer import METRICS
+from sklearn_xai.metrics import METRICS
 from sklearn_xai.models import is_mapping
 
 
@@ -111,7 +111,7 @@ def extra_metrics(metrics) -> dict:
     """Give the functions behind `metrics`, by column."""
     if metrics is None:
         return {}
-    known = dict(METRICS)
+    known = {name: metric.function for name, metric in METRICS.items()}
     if not isinstance(metrics, dict):
         metrics = {name: name for name in ([metrics] if isinstance(metrics, str) else metrics)}
     for name, metric in metrics.items():

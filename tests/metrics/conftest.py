@@ -28,15 +28,15 @@ class LinearExplainer(TransformerMixin, BaseEstimator):
         self.n_features_in_ = X.shape[1]
         return self
 
-    def explained_output(self, X):
+    def explained_output(self, X, targets=None):
         f = np.asarray(X, dtype=float) @ self.coef_
         return np.stack([f, 1 - f], axis=1) if self.target == "all" else f
 
-    def coalition_values(self, X, coalitions):
+    def coalition_values(self, X, coalitions, targets=None):
         X = np.asarray(X, dtype=float)
         kept = np.asarray(coalitions, dtype=float)
         values = (X * self.coef_) @ kept.T + (self.mean_ * self.coef_) @ (1 - kept).T
-        return np.stack([values, 1 - values], axis=2) if self.target == "all" else values
+        return values if targets is None else np.where(np.reshape(targets, (-1, 1)) == 0, values, 1 - values)
 
     def transform(self, X):
         exact = self.coef_ * (np.asarray(X, dtype=float) - self.mean_)

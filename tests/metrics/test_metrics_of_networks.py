@@ -69,5 +69,5 @@ def test_gradient_times_input_of_a_linear_module_leaves_the_mean(table):
     X, _ = table
     module = torch.nn.Linear(4, 1)
     explainer = InputXGradientExplainer(module).fit(X)
-    assert faithfulness_correlation(explainer, X[:5], np.zeros((5, 4))) == 0.0
-    assert completeness_gap(explainer, X, relative=True, per_row=True).shape == (80,)
+    assert faithfulness_correlation(explainer, X[:5], attributions=np.zeros((5, 4))) == 0.0
+    assert completeness_gap(explainer, X, relative=True, sample_wise=True).shape == (80,)

@@ -1,0 +1,146 @@
+"""An explanation of some rows beside the model that it explains: what the metrics are functions of."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sklearn_xai._rng import own_random_state
+from sklearn_xai.engines.agreement import subset_faithfulness
+
+
+class Judged:
+    """Attributions of rows, output by output, and the model's answers to their coalitions.
+
+    Parameters
+    ----------
+    explainer : fitted explainer
+    X : array-like or DataFrame of shape (n_samples, n_features), or array of shape (n_samples, ...)
+    attributions : array, shap.Explanation or None
+        As ``transform(X)`` or ``explain(X)`` gives them; None calls ``explainer.transform(X)``.
+    metric : str
+        Name of the metric, for messages.
+    removal : {"marginal", "baseline", "conditional"} or None
+        What a removed player is replaced by; None leaves it to the explainer.
+    targets : int array of shape (n_samples,) or None
+        Index of the output of each row that was explained, where it is not the explainer's target.
+
+    Attributes
+    ----------
+    parts : list of JudgedOutput
+        One for each explained output: one, or all of them with ``target="all"``.
+    """
+
+    def __init__(self, explainer, X, attributions=None, *, metric, removal=None, targets=None):
+        full = np.asarray(explainer.explained_output(X, **_only(targets=targets)))
+        if full.size == 0:
+            raise ValueError(f"The 'X' parameter of {metric} must have at least one row. Got none.")
+        if attributions is None:
+            attributions = explainer.transform(X) if targets is None else explainer.attribute(X, targets)
+        values = np.asarray(getattr(attributions, "values", attributions))
+        if len(values) != len(full):
+            raise ValueError(
+                f"The 'attributions' parameter of {metric} must have one row for each of the {len(full)} rows of X. "
+                f"Got shape {values.shape}."
+            )
+        self.row_shape = values.shape[1:]
+        if full.ndim == 1:
+            parts = [(values, None)]
+        else:
+            parts = [(part, k) for k, part in enumerate(_by_output(values, full.shape[1]))]
+        columns = full.reshape(len(full), -1).T
+        self.parts = [
+            JudgedOutput(explainer, X, _finite_rows(part, metric), column, k, removal, targets)
+            for (part, k), column in zip(parts, columns, strict=True)
+        ]
+        self.metric = metric
+
+    def result(self, function, sample_wise):
+        """Return the mean over outputs of ``function(part)``, (n_samples,), or with it the mean over rows, a float."""
+        scores = np.mean([np.asarray(function(part), dtype=np.float64) for part in self.parts], axis=0)
+        return scores if sample_wise else float(scores.mean())
+
+
+class JudgedOutput:
+    """The attributions of one output.
+
+    Attributes
+    ----------
+    attributions : ndarray of shape (n_samples, n_players), float64
+    full : ndarray of shape (n_samples,), float64
+        The explained output.
+    """
+
+    def __init__(self, explainer, X, attributions, full, output, removal, targets):
+        self.attributions, self.full = attributions.astype(np.float64), full.astype(np.float64)
+        self._as_given = attributions, full  # their types say how far they are rounded
+        self._explainer, self._X = explainer, X
+        self._options = _only(removal=removal, targets=targets)
+        if output is not None:
+            self._options["targets"] = np.full(len(full), output)
+
+    @property
+    def n_players(self):
+        """Number of players."""
+        return self.attributions.shape[1]
+
+    def values(self, kept, *, average=True):
+        """Return the explained output with only some players kept, float64.
+
+        Parameters
+        ----------
+        kept : bool ndarray of shape (n_coalitions, n_players) or (n_samples, n_coalitions, n_players)
+        average : bool, default=True
+            Whether to average over the background rows that fill a coalition up.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_coalitions), with a last axis of background rows unless `average`
+        """
+        options = self._options if average else {**self._options, "average": False}
+        return np.asarray(self._explainer.coalition_values(self._X, kept, **options), dtype=np.float64)
+
+    def without_any(self):
+        """Return the explained output without any player, (n_samples,)."""
+        return self.values(np.zeros((1, self.n_players), dtype=bool))[:, 0]
+
+    def subset_correlation(self, kept):
+        """Return the correlation over coalitions of the attributions removed with what the output loses, a row."""
+        attributions, full = self._as_given
+        return subset_faithfulness(attributions, kept, self.values(kept), full)
+
+    def order(self, random_state, *, absolute=False):
+        """Return the players from the largest attribution to the smallest, (n_samples, n_players).
+
+        Players of the same attribution come in a random order, the same for all rows, whatever their column: an
+        explanation that says nothing scores as chance does.
+        """
+        return order_players(np.abs(self.attributions) if absolute else self.attributions, random_state)
+
+
+def order_players(attributions, random_state):
+    """Return players from the largest number to the smallest, ties in a random order that is the same for all rows."""
+    shuffled = own_random_state(random_state).permutation(attributions.shape[1])
+    return shuffled[np.argsort(-attributions[:, shuffled], axis=1, kind="stable")]
+
+
+def _by_output(values, n_outputs) -> list[np.ndarray]:
+    """Give the attributions of each output, whether they come as blocks of columns or on a last axis."""
+    if values.ndim == 2:
+        return list(values.reshape(len(values), n_outputs, -1).transpose(1, 0, 2))
+    return [values[..., k] for k in range(n_outputs)]
+
+
+def _finite_rows(values, metric):
+    rows = values.reshape(len(values), -1)
+    finite = np.isfinite(rows).all(axis=1)
+    if not finite.all():
+        raise ValueError(
+            f"The 'attributions' parameter of {metric} must be finite. Got NaN or infinity in {np.sum(~finite)} rows, "
+            f"first in row {int(np.argmin(finite))}."
+        )
+    return rows
+
+
+def _only(**options):
+    """Return the options that were given, so that the explainer's own defaults hold for the others."""
+    return {name: value for name, value in options.items() if value is not None}
