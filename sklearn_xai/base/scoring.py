@@ -122,14 +122,11 @@ class Scoring:
     def _indices(self, X, targets):
         """Return the indices of outputs as an array, one a row."""
         found, k = np.asarray(targets), self._model.n_outputs
-        if (
-            found.shape != (len(X),)
-            or found.dtype.kind not in "iu"
-            or (len(X) and not 0 <= found.min() <= found.max() < k)
-        ):
+        one_a_row = found.shape == (len(X),) and found.dtype.kind in "iu"
+        if not one_a_row or ((found < 0) | (found >= k)).any():
             raise ValueError(
-                f"The 'targets' parameter of {type(self).__name__} must hold the index of an output, from 0 to {k - 1}, "
-                f"for each of {len(X)} rows. Got {targets!r}."
+                f"The 'targets' parameter of {type(self).__name__} must hold the index of an output, from 0 to "
+                f"{k - 1}, for each of {len(X)} rows. Got {targets!r}."
             )
         return found
 
