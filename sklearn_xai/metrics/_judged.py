@@ -108,6 +108,18 @@ class JudgedOutput:
         attributions, full = self._as_given
         return subset_faithfulness(attributions, kept, self.values(kept), full)
 
+    def subset_correlations(self, groups):
+        """Return ``subset_correlation`` for each of several groups of coalitions, evaluated together."""
+        attributions, full = self._as_given
+        values = np.split(self.values(np.concatenate(groups)), np.cumsum([len(kept) for kept in groups])[:-1], axis=1)
+        return [subset_faithfulness(attributions, kept, own, full) for kept, own in zip(groups, values, strict=True)]
+
+    @property
+    def rounding(self):
+        """The rounding step of the explained output, relative to it."""
+        dtype = self._as_given[1].dtype
+        return float(np.finfo(dtype if dtype.kind == "f" else np.float64).eps)
+
     def order(self, random_state, *, absolute=False):
         """Return the players from the largest attribution to the smallest, (n_samples, n_players).
 
@@ -121,6 +133,13 @@ def order_players(attributions, random_state):
     """Return players from the largest number to the smallest, ties in a random order that is the same for all rows."""
     shuffled = own_random_state(random_state).permutation(attributions.shape[1])
     return shuffled[np.argsort(-attributions[:, shuffled], axis=1, kind="stable")]
+
+
+def first_players(order, counts):
+    """Say which players are among the first so many of each row, (n_samples, n_counts, n_players)."""
+    place = np.empty_like(order)
+    np.put_along_axis(place, order, np.broadcast_to(np.arange(order.shape[1]), order.shape), axis=1)
+    return place[:, None, :] < np.asarray(counts)[:, None]
 
 
 def _by_output(values, n_outputs) -> list[np.ndarray]:

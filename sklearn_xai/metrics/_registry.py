@@ -47,6 +47,25 @@ class Metric:
 
 METRICS: dict[str, Metric] = {}
 
+# Parameter descriptions that metrics share, written once: "%(judged)s" in a docstring stands for them.
+SHARED = {
+    "judged": """explainer : fitted explainer
+        With ``target="all"``, each output is judged by itself and the mean over the outputs is given.
+    X : array-like or DataFrame of shape (n_samples, n_features), or array of shape (n_samples, ...)
+        Rows to explain.
+    y : ignored
+        For scikit-learn.
+    attributions : array-like, shap.Explanation or None, default=None
+        The explanation to judge, as ``transform(X)`` or ``explain(X)`` gives it. None calls ``transform``.""",
+    "removal": """removal : {"marginal", "baseline", "conditional"}, default=None
+        What a removed player is replaced by, as :class:`~sklearn_xai.ShapleyExplainer` says; None leaves it to the
+        explainer.""",
+    "sample_wise": """sample_wise : bool, default=False
+        Whether to give one number per row instead of their mean.""",
+    "ties": """random_state : int, RandomState instance or None, default=None
+        Seeds the order of players with equal attributions, which is the same for all rows.""",
+}
+
 
 def explanation_metric(*, family, greater_is_better, **properties):
     """Make a function known as a metric; it stays the plain function that it is."""
@@ -54,6 +73,8 @@ def explanation_metric(*, family, greater_is_better, **properties):
         raise ValueError(f"The 'family' parameter of explanation_metric must be one of {FAMILIES}. Got {family!r}.")
 
     def register(function):
+        for name, text in SHARED.items():
+            function.__doc__ = (function.__doc__ or "").replace(f"%({name})s", text)
         METRICS[function.__name__] = Metric(function, family, greater_is_better, **properties)
         return function
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from sklearn_xai.engines.agreement import draw_subsets
+from itertools import combinations
+from math import comb
+
+import numpy as np
+
+from sklearn_xai.engines.agreement import draw_subsets, spearman
 from sklearn_xai.metrics._judged import Judged
 from sklearn_xai.metrics._registry import explanation_metric
 
@@ -29,24 +34,13 @@ def faithfulness_correlation(
 
     Parameters
     ----------
-    explainer : fitted explainer
-        With `target="all"`, each output is judged by itself and the mean over the outputs is given.
-    X : array-like or DataFrame of shape (n_samples, n_features)
-        Rows to explain.
-    y : ignored
-        For scikit-learn.
-    attributions : array-like of shape (n_samples, n_players), shap.Explanation or None, default=None
-        The explanation to judge, in the units of the explained output, as `transform(X)` or `explain(X)` give
-        it. None takes `explainer.transform(X)`.
+    %(judged)s
     n_subsets : int, default=100
         Number of subsets.
     subset_size : int or None, default=None
         Number of players removed at once. None draws each subset's size from 1 to `n_players - 1`.
-    removal : {"marginal", "baseline", "conditional"}, default=None
-        What a removed player is replaced by, as :class:`~sklearn_xai.ShapleyExplainer` says; None leaves it to the
-        explainer.
-    sample_wise : bool, default=False
-        Whether to give one number per row instead of their mean.
+    %(removal)s
+    %(sample_wise)s
     random_state : int, RandomState instance or None, default=None
         Seeds the subsets; None reads numpy's global generator, without advancing it.
 
@@ -85,3 +79,236 @@ def faithfulness_correlation(
     n_players = judged.parts[0].n_players
     kept = draw_subsets(n_players, n_subsets, subset_size=subset_size, random_state=random_state)
     return judged.result(lambda part: part.subset_correlation(kept), sample_wise)
+
+
+@explanation_metric(family="faithfulness", greater_is_better=False)
+def infidelity(
+    explainer,
+    X,
+    y=None,
+    *,
+    attributions=None,
+    n_subsets=100,
+    subset_size=None,
+    normalize=False,
+    removal=None,
+    sample_wise=False,
+    random_state=None,
+):
+    r"""By how much do the attributions of a set of features miss what the model loses without that set?
+
+    .. math:: E_S \Big[ \Big( \sum_{i \in S} \phi_i - \big( f(x) - f(x_{\setminus S}) \big) \Big)^2 \Big]
+
+    over random subsets S of the players, the same for all rows. This is the published measure for perturbations that
+    replace the players of S, where attributions are contributions and not slopes.
+
+    Parameters
+    ----------
+    %(judged)s
+    n_subsets : int, default=100
+        Number of subsets.
+    subset_size : int or None, default=None
+        Number of players removed at once. None draws each subset's size from 1 to `n_players - 1`.
+    normalize : bool, default=False
+        Whether to multiply each row's attributions by the number that makes the measure smallest, so that only their
+        proportions are judged.
+    %(removal)s
+    %(sample_wise)s
+    random_state : int, RandomState instance or None, default=None
+        Seeds the subsets; None reads numpy's global generator, without advancing it.
+
+    Returns
+    -------
+    infidelity : float, or ndarray of shape (n_samples,) if ``sample_wise``
+        In the squared units of the explained output, 0 or above; smaller is better. An all-zero explanation misses all
+        of it, the mean squared drop. Of a constant model it is the mean squared sum of the attributions, 0.0 if
+        `normalize`. Ties and single players need no rule.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not belong together, a number is not finite, or `n_subsets` or `subset_size` is out of range.
+
+    References
+    ----------
+    Yeh, C.-K., Hsieh, C.-Y., Suggala, A., Inouye, D. I. and Ravikumar, P. (2019). On the (In)fidelity and Sensitivity
+    of Explanations.
+
+    See Also
+    --------
+    faithfulness_correlation : The same sums and drops, correlated.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_xai import InputXGradientExplainer
+    >>> from sklearn_xai.metrics import infidelity
+    >>> X = torch.eye(4).numpy()
+    >>> explainer = InputXGradientExplainer(torch.nn.Linear(4, 1)).fit(0 * X)
+    >>> infidelity(explainer, X) < 1e-9
+    True
+    """
+    judged = Judged(explainer, X, attributions, metric="infidelity", removal=removal)
+    n_players = judged.parts[0].n_players
+    kept = draw_subsets(n_players, n_subsets, subset_size=subset_size, random_state=random_state)
+
+    def missed(part):
+        sums, drops = part.attributions @ (~kept).T, part.full[:, None] - part.values(kept)
+        if normalize:
+            squares = np.square(sums).sum(axis=1, keepdims=True)
+            sums = sums * (sums * drops).sum(axis=1, keepdims=True) / np.where(squares > 0, squares, 1.0)
+        return np.square(sums - drops).mean(axis=1)
+
+    return judged.result(missed, sample_wise)
+
+
+@explanation_metric(family="faithfulness", greater_is_better=True)
+def sensitivity_n(
+    explainer,
+    X,
+    y=None,
+    *,
+    attributions=None,
+    sizes=None,
+    n_subsets=100,
+    removal=None,
+    sample_wise=False,
+    random_state=None,
+):
+    r"""For sets of n features, do the attributions say which loss is larger, from small sets to large ones?
+
+    .. math:: \frac{1}{|N|} \sum_{n \in N} \operatorname{corr}_{|S| = n}
+              \Big( \sum_{i \in S} \phi_i,\; f(x) - f(x_{\setminus S}) \Big)
+
+    with the Pearson correlation over subsets of n players, all of them where they are few, the same for all rows.
+
+    Parameters
+    ----------
+    %(judged)s
+    sizes : array-like of int or None, default=None
+        The numbers n. None is at most five, spread evenly on a logarithmic scale from 1 to 80 % of the players.
+    n_subsets : int, default=100
+        Number of subsets of each size.
+    %(removal)s
+    %(sample_wise)s
+    random_state : int, RandomState instance or None, default=None
+        Seeds the subsets; None reads numpy's global generator, without advancing it.
+
+    Returns
+    -------
+    correlation : float, or ndarray of shape (n_samples,) if ``sample_wise``
+        In [-1, 1]; greater is better. 1.0 for an explanation that is additive in the removed features. A size for which
+        a row's sums or drops are constant counts 0.0: an all-zero or constant explanation, a model that does not move,
+        a single player. Ties need no rule.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not belong together, a number is not finite, or `n_subsets` or a size is out of range.
+
+    References
+    ----------
+    Ancona, M., Ceolini, E., Oztireli, C. and Gross, M. (2018). Towards Better Understanding of Gradient-based
+    Attribution Methods for Deep Neural Networks.
+
+    See Also
+    --------
+    faithfulness_correlation : One correlation over subsets of all sizes.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_xai import InputXGradientExplainer
+    >>> from sklearn_xai.metrics import sensitivity_n
+    >>> X = torch.arange(8.0).reshape(2, 4).numpy()
+    >>> explainer = InputXGradientExplainer(torch.nn.Linear(4, 1)).fit(0 * X)
+    >>> round(sensitivity_n(explainer, X), 6)
+    1.0
+    """
+    judged = Judged(explainer, X, attributions, metric="sensitivity_n", removal=removal)
+    n_players = judged.parts[0].n_players
+    sizes = _spread_sizes(n_players) if sizes is None else np.asarray(sizes).reshape(-1)
+    groups = [_subsets_of_size(n_players, n_subsets, size, random_state) for size in sizes.tolist()]
+    if not groups:
+        raise ValueError("The 'sizes' parameter of sensitivity_n must hold at least one number of players. Got none.")
+    return judged.result(lambda part: np.mean(part.subset_correlations(groups), axis=0), sample_wise)
+
+
+def _spread_sizes(n_players):
+    return np.unique(np.rint(np.geomspace(1, max(1.0, 0.8 * n_players), 5)).astype(int))
+
+
+def _subsets_of_size(n_players, n_subsets, size, random_state):
+    """Return which players stay when subsets of one size are removed: all subsets, or so many draws."""
+    drawn = draw_subsets(n_players, n_subsets, subset_size=size, random_state=random_state)
+    if comb(n_players, size) > n_subsets:
+        return drawn
+    kept = np.ones((comb(n_players, size), n_players), dtype=bool)
+    for row, subset in zip(kept, combinations(range(n_players), size), strict=True):
+        row[list(subset)] = False
+    return kept
+
+
+@explanation_metric(family="faithfulness", greater_is_better=True)
+def monotonicity_correlation(
+    explainer,
+    X,
+    y=None,
+    *,
+    attributions=None,
+    removal=None,
+    sample_wise=False,
+    random_state=None,
+):
+    r"""Are the players with the larger attributions those of which the model knows less when they are unknown?
+
+    Spearman's rank correlation over the players between :math:`|\phi_i|` and
+    :math:`E_{x'_i}\big[ (f(x) - f(x_{\setminus i}, x'_i))^2 \big]`, the mean squared change of the output over
+    background values of the player.
+
+    Parameters
+    ----------
+    %(judged)s
+    %(removal)s
+    %(sample_wise)s
+    random_state : ignored
+        Nothing is drawn.
+
+    Returns
+    -------
+    correlation : float, or ndarray of shape (n_samples,) if ``sample_wise``
+        In [-1, 1]; greater is better. Ties share their mean rank. 0.0 where one side is constant over the players: an
+        all-zero explanation, a constant model, a single player.
+
+    Raises
+    ------
+    ValueError
+        If the attributions do not belong to the rows or are not finite.
+
+    References
+    ----------
+    Nguyen, A. and Martinez, M. R. (2020). On Quantitative Aspects of Model Interpretability.
+
+    See Also
+    --------
+    sensitivity_n : Sets of several players.
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> from sklearn_xai import OcclusionExplainer
+    >>> from sklearn_xai.metrics import monotonicity_correlation
+    >>> X = np.random.RandomState(0).randn(20, 4).astype("float32")
+    >>> explainer = OcclusionExplainer(torch.nn.Linear(4, 1)).fit(X)
+    >>> bool(monotonicity_correlation(explainer, X) > 0.5)
+    True
+    """
+    judged = Judged(explainer, X, attributions, metric="monotonicity_correlation", removal=removal)
+    kept = ~np.eye(judged.parts[0].n_players, dtype=bool)
+
+    def monotone(part):
+        change = np.square(part.full[:, None, None] - part.values(kept, average=False)).mean(axis=2)
+        rounding = np.square(8 * part.rounding * np.abs(part.full))[:, None]
+        return spearman(np.abs(part.attributions), np.where(change > rounding, change, 0.0))
+
+    return judged.result(monotone, sample_wise)
