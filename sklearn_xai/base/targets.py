@@ -47,8 +47,8 @@ def _same_kind(label, target):
 
 
 def chooser(index):
-    """Return the function from outputs to the index of the explained one: fixed, or the largest of each row."""
-    return _largest if index == "predicted" else _Fixed(index)
+    """Return the function from outputs to the explained one's index: fixed (one, or one a row), or the largest's."""
+    return _largest if isinstance(index, str) and index == "predicted" else _Fixed(index)
 
 
 def _largest(outputs):
