@@ -13,24 +13,45 @@ from sklearn_xai.metrics.faithfulness import (
 )
 from sklearn_xai.metrics.perturbation_curves import deletion_auc, insertion_auc, perturbation_curve
 from sklearn_xai.metrics.prediction_gap import prediction_gap_important, prediction_gap_unimportant
-from sklearn_xai.metrics.scorer import ExplanationScorer, make_explanation_scorer
+from sklearn_xai.metrics.relative_stability import (
+    relative_input_stability,
+    relative_output_stability,
+    relative_representation_stability,
+)
+from sklearn_xai.metrics.robustness import avg_sensitivity, local_lipschitz, max_sensitivity
+from sklearn_xai.metrics.scorer import ExplanationScorer
+from sklearn_xai.metrics.scorers import (
+    ExplanationScorers,
+    get_explanation_scorer,
+    get_explanation_scorer_names,
+    make_explanation_scorer,
+)
 
 __all__ = [
     "METRICS",
     "ExplanationScorer",
+    "ExplanationScorers",
     "Metric",
+    "avg_sensitivity",
     "completeness_gap",
     "comprehensiveness",
     "deletion_auc",
     "explanation_metric",
     "faithfulness_correlation",
+    "get_explanation_scorer",
+    "get_explanation_scorer_names",
     "infidelity",
     "insertion_auc",
+    "local_lipschitz",
     "make_explanation_scorer",
+    "max_sensitivity",
     "monotonicity_correlation",
     "perturbation_curve",
     "prediction_gap_important",
     "prediction_gap_unimportant",
+    "relative_input_stability",
+    "relative_output_stability",
+    "relative_representation_stability",
     "sensitivity_n",
     "sufficiency",
 ]

@@ -1,20 +1,11 @@
-"""Faithfulness, completeness and their scorers, on explanations whose quality is known."""
+"""Faithfulness and completeness, on explanations whose quality is known."""
 
 from __future__ import annotations
 
-import pickle
-
 import numpy as np
 import pytest
-from sklearn import config_context
-from sklearn.base import clone
-from sklearn.feature_selection import SelectKBest, f_regression
-from sklearn.linear_model import LinearRegression
-from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, cross_validate
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from sklearn_xai.metrics import completeness_gap, faithfulness_correlation, make_explanation_scorer
+from sklearn_xai.metrics import completeness_gap, faithfulness_correlation
 
 
 # ---------------------------------------------------------------- faithfulness
@@ -110,80 +101,3 @@ def test_gap_takes_an_explanation_at_hand_and_refuses_nan(linear_explainer, X):
     explanation.values[3, 0] = np.nan
     with pytest.raises(ValueError, match="completeness_gap needs finite numbers. LinearExplainer .* row 3"):
         completeness_gap(explainer, X, attributions=explanation)
-
-
-# ---------------------------------------------------------------- scorers
-def test_scorers_are_larger_for_better_explanations(linear_explainer, X):
-    good, bad = linear_explainer().fit(X), linear_explainer(noise=0.9).fit(X)
-    for metric in ("faithfulness_correlation", "completeness_gap", faithfulness_correlation, completeness_gap):
-        scorer = make_explanation_scorer(metric)
-        assert isinstance(scorer(good, X), float)
-        assert scorer(good, X) > scorer(bad, X, None)
-    assert make_explanation_scorer("completeness_gap", greater_is_better=False)(bad, X) == -completeness_gap(bad, X)
-
-
-def largest_attribution(explainer, X, *, power=1):
-    return np.abs(explainer.transform(X)).max() ** power
-
-
-def test_own_metrics_become_scorers(linear_explainer, X):
-    explainer = linear_explainer().fit(X)
-    scorer = make_explanation_scorer(largest_attribution, greater_is_better=False, power=2)
-    assert scorer(explainer, X) == pytest.approx(-(np.abs(explainer.transform(X)).max() ** 2))
-    assert repr(scorer) == "make_explanation_scorer(largest_attribution, greater_is_better=False, power=2)"
-
-
-def test_scorers_show_copy_clone_and_pickle(linear_explainer, X):
-    explainer = linear_explainer(noise=0.3).fit(X)
-    scorer = make_explanation_scorer("faithfulness_correlation", n_subsets=7, random_state=5)
-    assert repr(scorer) == "make_explanation_scorer('faithfulness_correlation', n_subsets=7, random_state=5)"
-    expected = faithfulness_correlation(explainer, X, n_subsets=7, random_state=5)
-    for copy in (scorer, clone(scorer, safe=False), pickle.loads(pickle.dumps(scorer))):
-        assert copy(explainer, X) == expected
-    search = clone(GridSearchCV(explainer, {}, scoring=scorer))
-    assert repr(search.scoring) == repr(scorer)
-
-
-def test_scorers_say_what_is_wrong(linear_explainer, X):
-    with pytest.raises(ValueError, match="'metric' parameter .* must be one of .*completeness_gap.*Got 'accuracy'"):
-        make_explanation_scorer("accuracy")
-    with pytest.raises(TypeError, match="faithfulness_correlation cannot be called so: .*n_subset'"):
-        make_explanation_scorer("faithfulness_correlation", n_subset=3)
-    with pytest.raises(TypeError, match="scores explainers. Got LinearRegression"):
-        make_explanation_scorer("completeness_gap")(LinearRegression().fit(X, X[:, 0]), X)
-    with pytest.raises(ValueError, match=r"needs one number. completeness_gap gave an array of shape \(60,\)"):
-        make_explanation_scorer("completeness_gap", sample_wise=True)(linear_explainer().fit(X), X)
-
-
-def test_scorer_looks_through_pipelines(linear_explainer, X):
-    y = X @ np.arange(6.0)
-    pipe = make_pipeline(
-        StandardScaler(), "passthrough", make_pipeline(SelectKBest(f_regression, k=3), linear_explainer())
-    )
-    pipe.fit(X * 100 + 7, y)
-    found = make_explanation_scorer("faithfulness_correlation")(pipe, X * 100 + 7, y)
-    inner = pipe[-1][0].transform(pipe[0].transform(X * 100 + 7))
-    assert found == faithfulness_correlation(pipe[-1][-1], inner) == pytest.approx(1.0)
-
-
-def test_searches_find_the_setting_that_explains_best(linear_explainer, X):
-    y = X @ np.arange(1.0, 7.0)
-    scorer = make_explanation_scorer("faithfulness_correlation")
-    search = GridSearchCV(linear_explainer(), {"noise": [0.9, 0.0, 0.5]}, scoring=scorer, cv=3).fit(X, y)
-    assert search.best_params_ == {"noise": 0.0}
-    assert search.best_score_ == pytest.approx(1.0)
-    gap = make_explanation_scorer("completeness_gap")
-    pipe = make_pipeline(StandardScaler(), linear_explainer())
-    drawn = RandomizedSearchCV(
-        pipe, {"linearexplainer__scale": [0.5, 1.0, 2.0]}, n_iter=3, scoring=gap, cv=2, random_state=0
-    )
-    assert drawn.fit(X, y).best_params_ == {"linearexplainer__scale": 1.0}
-    many = cross_validate(linear_explainer(scale=0.5), X, y, scoring={"faithful": scorer, "gap": gap}, cv=3)
-    np.testing.assert_allclose(many["test_faithful"], 1.0)
-    assert (many["test_gap"] < -0.1).all()
-
-
-def test_scorer_works_with_metadata_routing(linear_explainer, X):
-    with config_context(enable_metadata_routing=True):
-        scores = cross_validate(linear_explainer(), X, scoring=make_explanation_scorer("completeness_gap"), cv=2)
-    np.testing.assert_allclose(scores["test_score"], 0.0, atol=1e-12)
