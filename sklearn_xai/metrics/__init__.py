@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from sklearn_xai.metrics._registry import METRICS, Metric, explanation_metric
+from sklearn_xai.metrics.agreement import (
+    feature_agreement,
+    pairwise_rank_agreement,
+    rank_agreement,
+    rank_correlation,
+    sign_agreement,
+    signed_rank_agreement,
+)
 from sklearn_xai.metrics.completeness import completeness_gap
+from sklearn_xai.metrics.concentration import complexity, effective_complexity, sparseness
 from sklearn_xai.metrics.erasure import comprehensiveness, sufficiency
 from sklearn_xai.metrics.faithfulness import (
     faithfulness_correlation,
@@ -11,7 +20,9 @@ from sklearn_xai.metrics.faithfulness import (
     monotonicity_correlation,
     sensitivity_n,
 )
+from sklearn_xai.metrics.localisation import pointing_game, relevance_mass_accuracy, relevance_rank_accuracy
 from sklearn_xai.metrics.perturbation_curves import deletion_auc, insertion_auc, perturbation_curve
+from sklearn_xai.metrics.pixel_removal import road
 from sklearn_xai.metrics.prediction_gap import prediction_gap_important, prediction_gap_unimportant
 from sklearn_xai.metrics.relative_stability import (
     relative_input_stability,
@@ -34,10 +45,13 @@ __all__ = [
     "Metric",
     "avg_sensitivity",
     "completeness_gap",
+    "complexity",
     "comprehensiveness",
     "deletion_auc",
+    "effective_complexity",
     "explanation_metric",
     "faithfulness_correlation",
+    "feature_agreement",
     "get_explanation_scorer",
     "get_explanation_scorer_names",
     "infidelity",
@@ -46,12 +60,22 @@ __all__ = [
     "make_explanation_scorer",
     "max_sensitivity",
     "monotonicity_correlation",
+    "pairwise_rank_agreement",
     "perturbation_curve",
+    "pointing_game",
     "prediction_gap_important",
     "prediction_gap_unimportant",
+    "rank_agreement",
+    "rank_correlation",
     "relative_input_stability",
     "relative_output_stability",
     "relative_representation_stability",
+    "relevance_mass_accuracy",
+    "relevance_rank_accuracy",
+    "road",
     "sensitivity_n",
+    "sign_agreement",
+    "signed_rank_agreement",
+    "sparseness",
     "sufficiency",
 ]
