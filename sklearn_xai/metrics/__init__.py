@@ -11,6 +11,7 @@ from sklearn_xai.metrics.agreement import (
     sign_agreement,
     signed_rank_agreement,
 )
+from sklearn_xai.metrics.axioms import implementation_invariance, input_invariance, non_sensitivity
 from sklearn_xai.metrics.completeness import completeness_gap
 from sklearn_xai.metrics.concentration import complexity, effective_complexity, sparseness
 from sklearn_xai.metrics.erasure import comprehensiveness, sufficiency
@@ -24,6 +25,13 @@ from sklearn_xai.metrics.localisation import pointing_game, relevance_mass_accur
 from sklearn_xai.metrics.perturbation_curves import deletion_auc, insertion_auc, perturbation_curve
 from sklearn_xai.metrics.pixel_removal import road
 from sklearn_xai.metrics.prediction_gap import prediction_gap_important, prediction_gap_unimportant
+from sklearn_xai.metrics.randomisation import (
+    efficient_parameter_randomisation,
+    parameter_randomisation,
+    random_target,
+    smooth_parameter_randomisation,
+)
+from sklearn_xai.metrics.randomisation_curve import parameter_randomisation_curve
 from sklearn_xai.metrics.relative_stability import (
     relative_input_stability,
     relative_output_stability,
@@ -49,22 +57,29 @@ __all__ = [
     "comprehensiveness",
     "deletion_auc",
     "effective_complexity",
+    "efficient_parameter_randomisation",
     "explanation_metric",
     "faithfulness_correlation",
     "feature_agreement",
     "get_explanation_scorer",
     "get_explanation_scorer_names",
+    "implementation_invariance",
     "infidelity",
+    "input_invariance",
     "insertion_auc",
     "local_lipschitz",
     "make_explanation_scorer",
     "max_sensitivity",
     "monotonicity_correlation",
+    "non_sensitivity",
     "pairwise_rank_agreement",
+    "parameter_randomisation",
+    "parameter_randomisation_curve",
     "perturbation_curve",
     "pointing_game",
     "prediction_gap_important",
     "prediction_gap_unimportant",
+    "random_target",
     "rank_agreement",
     "rank_correlation",
     "relative_input_stability",
@@ -76,6 +91,7 @@ __all__ = [
     "sensitivity_n",
     "sign_agreement",
     "signed_rank_agreement",
+    "smooth_parameter_randomisation",
     "sparseness",
     "sufficiency",
 ]

@@ -44,6 +44,10 @@ def completeness_gap(explainer, X, y=None, *, attributions=None, relative=False,
     ValueError
         If an attribution, a base value or an output is not finite.
 
+    References
+    ----------
+    Sundararajan, M., Taly, A. and Yan, Q. (2017). Axiomatic Attribution for Deep Networks. ICML.
+
     See Also
     --------
     faithfulness_correlation : Do the attributions say how the output moves?
@@ -63,6 +67,11 @@ def completeness_gap(explainer, X, y=None, *, attributions=None, relative=False,
     full = np.asarray(explainer.explained_output(X), dtype=np.float64)
     base = np.broadcast_to(np.asarray(explanation.base_values, dtype=np.float64), full.shape)
     values = np.asarray(values, dtype=np.float64)
+    if len(values) != len(full):
+        raise ValueError(
+            f"The 'attributions' parameter of completeness_gap must have one row for each of the {len(full)} rows of X. "
+            f"Got shape {values.shape}."
+        )
     if full.ndim == 2 and values.ndim == 2:  # blocks of columns
         values = values.reshape(len(values), full.shape[1], -1).transpose(0, 2, 1)
     # Everything between the row and, where there is one, the output axis is a player: columns, or pixels and channels.
