@@ -32,6 +32,8 @@ class ExplanationScorer:
     ----------
     metric : callable
         The function.
+    known : Metric or None
+        What is known of it, where it is a metric of this package.
     name : str
         Its name, after "neg_" where smaller is better: what :func:`get_explanation_scorer` calls it.
     greater_is_better : bool
@@ -51,10 +53,10 @@ class ExplanationScorer:
     def __init__(self, metric, *, greater_is_better=None, **kwargs):
         self.metric = _named_metric(metric)
         known = METRICS.get(_name_of(self.metric))
-        self._known = known if known is not None and known.function is self.metric else None
-        self.greater_is_better = _direction(self._known, greater_is_better)
+        self.known = known if known is not None and known.function is self.metric else None
+        self.greater_is_better = _direction(self.known, greater_is_better)
         # Candidates of a search are scored with the same draws, in whichever process.
-        self.kwargs = {"random_state": 0, **kwargs} if self._known else kwargs
+        self.kwargs = {"random_state": 0, **kwargs} if self.known else kwargs
         self._given = kwargs
         self._requests: dict[str, bool | str | None] = {}
         parameters = inspect.signature(self.metric).parameters
@@ -135,7 +137,7 @@ class ExplanationScorer:
         at_hand = {"y": y, "attributions": attributions, "sample_wise": sample_wise or None}
         arguments = {name: v for name, v in at_hand.items() if v is not None and self.takes(name)}
         arguments |= self.kwargs | params
-        missing = [name for name in (self._known.needs if self._known else ()) if arguments.get(name) is None]
+        missing = [name for name in (self.known.needs if self.known else ()) if arguments.get(name) is None]
         if missing:
             raise TypeError(
                 f"{self!r} needs {missing}: give what is the same for all rows to make_explanation_scorer; what has an "
@@ -183,7 +185,7 @@ class ExplanationScorer:
         routing : MetadataRequest
         """
         routing = MetadataRequest(owner=repr(self))
-        for name, alias in (dict.fromkeys(self._known.needs if self._known else ()) | self._requests).items():
+        for name, alias in (dict.fromkeys(self.known.needs if self.known else ()) | self._requests).items():
             routing.score.add_request(param=name, alias=alias)
         return routing
 
@@ -214,8 +216,8 @@ class ExplanationScorer:
 
     def __repr__(self):
         """Show the call that makes this scorer."""
-        arguments = [repr(self.metric.__name__) if self._known else _name_of(self.metric)]
-        if not self.greater_is_better and not self._known:
+        arguments = [repr(self.metric.__name__) if self.known else _name_of(self.metric)]
+        if not self.greater_is_better and not self.known:
             arguments.append("greater_is_better=False")
         arguments += [f"{name}={value!r}" for name, value in self._given.items()]
         requests = ", ".join(f"{name}={alias!r}" for name, alias in self._requests.items())

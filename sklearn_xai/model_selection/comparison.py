@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import copy
-from collections import defaultdict
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.base import clone
-from sklearn.frozen import FrozenEstimator
 
-from sklearn_xai._progress import track
 from sklearn_xai.engines.agreement import spearman
-from sklearn_xai.metrics import completeness_gap, faithfulness_correlation
-from sklearn_xai.model_selection.folds import fold_indices, fold_seeds, is_as_it_stands
-from sklearn_xai.model_selection.inputs import (
-    around,
-    check_explainers,
-    extra_metrics,
-    finite,
-    given,
-    n_rows,
-    reference_name,
-    rows_to_explain,
-    take_rows,
-)
+from sklearn_xai.model_selection._evaluation import Fold, Measured, Task, as_seed, evaluate, metric_scorers
+from sklearn_xai.model_selection.folds import fold_indices, fold_seeds
+from sklearn_xai.model_selection.inputs import check_explainers, given, n_rows, reference_name, rows_to_explain
 from sklearn_xai.model_selection.stability import stability_from_attributions
-from sklearn_xai.models import train_clone
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,13 +27,15 @@ def compare_explainers(
     metrics=None,
     top_k=5,
     random_state=0,
+    n_jobs=None,
     verbose=0,
 ) -> pd.DataFrame:
     """Which explainer is the most faithful, complete, stable and fast on this model and these rows?
 
-    In each fold the estimator is trained once on the training part, for all explainers that share it (the same object
-    and the same `random_state`); each explainer is then fitted around that one trained model and explains the same
-    rows. Put a :class:`~sklearn_xai.RandomExplainer` among them to see what chance would score.
+    In each fold the estimator is trained once on the training part, for all explainers that share it (the same or equal
+    parameters, and the same `random_state`); each explainer is then fitted around that one trained model and explains
+    the same rows, once for all metrics. Put a :class:`~sklearn_xai.RandomExplainer` among them to see what chance would
+    score.
 
     Parameters
     ----------
@@ -70,12 +55,15 @@ def compare_explainers(
         Name of the explainer that the others are held against. None takes the first SHAPExplainer; without one, the
         column `agreement` is NaN.
     metrics : dict from str to callable, list of str, or None, default=None
-        Further columns: name of the column and `metric(explainer, X) -> float`, or names known to
-        :func:`~sklearn_xai.metrics.make_explanation_scorer`.
+        Further columns: name of the column and `metric(explainer, X) -> float`, a scorer of
+        :func:`~sklearn_xai.metrics.make_explanation_scorer`, or a name known to it. What a metric itself says is
+        shown, whether larger or smaller is better.
     top_k : int, default=5
         Number of most important players listed in `attrs["top"]`.
     random_state : int, RandomState instance or None, default=0
         Seeds the subsets of the faithfulness, the bootstrap, and what has no seed of its own.
+    n_jobs : int or None, default=None
+        Number of folds at the same time. Worker processes share the cores between them; the seconds are then theirs.
     verbose : int or bool, default=0
         Whether to show progress.
 
@@ -111,6 +99,7 @@ def compare_explainers(
 
     See Also
     --------
+    ExplainerSelector : The choice of one of them, with tests of the differences.
     explanation_stability : All measures of stability of one explainer.
 
     Examples
@@ -125,130 +114,47 @@ def compare_explainers(
     >>> bool(table.loc["gradient", "faithfulness"] > table.loc["chance", "faithfulness"])
     True
     """
-    check_explainers(explainers)
-    X_eval = rows_to_explain(X, X_eval, "compare_explainers")
+    caller = "compare_explainers"
+    check_explainers(explainers, caller)
+    X_eval = rows_to_explain(X, X_eval, caller)
     reference = reference_name(explainers, reference)
-    extra = extra_metrics(metrics)
+    scorers = comparison_scorers(metrics, caller, as_seed(random_state))
     splits = fold_indices(given(next(iter(explainers.values()))), X, y, cv)
     if len(splits) < 2:
         raise ValueError(
             f"compare_explainers measures stability across folds: 'cv' must give at least 2. Got {len(splits)}."
         )
-
-    import shap  # noqa: F401 (now, and not within the first explainer's seconds)
-
-    trainer = _Trainer()
-    results: dict[str, list[dict]] = defaultdict(list)
     seeds = fold_seeds(random_state, len(splits))
-    jobs = [(train, seed, name) for (train, _), seed in zip(splits, seeds, strict=True) for name in explainers]
-    for train, seed, name in track(jobs, "Comparing explainers", verbose=verbose):
-        X_train, y_train = take_rows(X, train), None if y is None else take_rows(y, train)
-        explainer = trainer.around_trained(_with_seed(explainers[name], seed), X_train, y_train, train)
-        results[name].append(_measure(explainer, X_train, y_train, X_eval, extra, random_state, name))
-        _check_players(results)
-    rows = {
-        name: _summary(folds, results.get(reference), n_rows(X_eval), random_state) for name, folds in results.items()
-    }
-    return _table(
-        rows, results, reference, top_k, n_eval=n_rows(X_eval), n_splits=len(splits), train_seconds=trainer.seconds
-    )
+    folds = [Fold(train, None, seed) for (train, _), seed in zip(splits, seeds, strict=True)]
+    task = Task(explainers, X, y, X_eval, scorers, {}, caller)
+    results = evaluate(task, folds, n_jobs=n_jobs, verbose=verbose, description="Comparing explainers")
+    return comparison_table(results, reference, top_k, random_state, n_eval=n_rows(X_eval))
 
 
-class _Trainer:
-    """Trains each distinct estimator once per fold, and counts the seconds."""
-
-    def __init__(self):
-        self.seconds = 0.0
-        self._fold = None
-        self._trained = {}
-
-    def around_trained(self, explainer, X, y, fold):
-        """Give a fresh explainer around the estimator trained on this fold, or as it stands."""
-        estimator = given(explainer)
-        if is_as_it_stands(estimator):
-            return clone(explainer)
-        if y is None:
-            return clone(around(explainer, FrozenEstimator(estimator)))
-        if self._fold is not fold:
-            self._fold, self._trained = fold, {}
-        random_state = getattr(explainer, "random_state", None)
-        key = (id(estimator), random_state if isinstance(random_state, int) else id(random_state))
-        if key not in self._trained:
-            start = perf_counter()
-            self._trained[key] = FrozenEstimator(train_clone(estimator, X, y, random_state=random_state))
-            self.seconds += perf_counter() - start
-        return clone(around(explainer, self._trained[key]))
+# What every comparison tells, by the names that cannot be those of a user's metric.
+FAITHFULNESS, GAP, OWN = "faithfulness:", "gap:", "metric:"
 
 
-def _with_params(explainer, **params):
-    return copy.copy(explainer).set_params(**params)
+def comparison_scorers(metrics, caller, random_state) -> dict:
+    """Give the scorers behind the columns: the two of every comparison, and those asked for, marked as such."""
+    always = {FAITHFULNESS: "faithfulness_correlation", GAP: "completeness_gap"}
+    asked = metric_scorers({} if metrics is None else metrics, caller, random_state)
+    return metric_scorers(always, caller, random_state) | {OWN + name: scorer for name, scorer in asked.items()}
 
 
-def _with_seed(explainer, seed):
-    seedless = getattr(explainer, "random_state", 0) is None
-    return _with_params(explainer, random_state=seed) if seedless else explainer
-
-
-def _measure(explainer, X, y, X_eval, extra, random_state, name) -> dict:
-    """Fit one explainer on one fold and give everything that is measured of it there."""
-    start = perf_counter()
-    explainer.fit(X, y)
-    fitted = perf_counter()
-    explanation = explainer.explain(X_eval)
-    explained = perf_counter()
-    values = finite(np.asarray(explanation.values), f"Explainer {name!r} of compare_explainers")
-    n_outputs = np.shape(explanation.base_values)[1:]
-    players = values.reshape(len(values), -1, *n_outputs)
-    return {
-        "attributions": values.reshape(len(values), -1),
-        "importances": np.abs(players).mean(axis=(0, 2) if n_outputs else 0),
-        "feature_names": _names(explanation, players.shape[1]),
-        "fit_seconds": fitted - start,
-        "transform_seconds": explained - fitted,
-        "faithfulness": faithfulness_correlation(explainer, X_eval, attributions=values, random_state=random_state),
-        "gaps": completeness_gap(explainer, X_eval, attributions=explanation, sample_wise=True),
-        **{f"metric:{column}": metric(explainer, X_eval) for column, metric in extra.items()},
-    }
-
-
-def _names(explanation, n_players) -> list[str]:
-    names = getattr(explanation, "feature_names", None)
-    return [f"x{i}" for i in range(n_players)] if names is None else [str(name) for name in names]
-
-
-def _summary(folds, reference, n_eval, random_state) -> dict:
-    """Make one row of the table from what the folds gave."""
-    stability = stability_from_attributions([fold["attributions"] for fold in folds], random_state=random_state)
-    seconds = float(np.mean([fold["transform_seconds"] for fold in folds]))
-    agreement = np.nan
-    if reference is not None:
-        pairs = zip(folds, reference, strict=True)
-        agreement = float(np.mean([spearman(a["attributions"], b["attributions"]) for a, b in pairs]))
-    return {
-        "faithfulness": float(np.mean([fold["faithfulness"] for fold in folds])),
-        "completeness_gap": float(np.median(np.concatenate([fold["gaps"] for fold in folds]))),
-        "stability": stability.overall["spearman"],
-        "stability_low": stability.interval["spearman"][0],
-        "stability_high": stability.interval["spearman"][1],
-        "agreement": agreement,
-        "fit_seconds": float(np.mean([fold["fit_seconds"] for fold in folds])),
-        "transform_seconds": seconds,
-        "rows_per_second": n_eval / max(seconds, 1e-9),
-        **{
-            key.removeprefix("metric:"): float(np.mean([fold[key] for fold in folds]))
-            for key in folds[0]
-            if key.startswith("metric:")
-        },
-    }
-
-
-def _table(rows, results, reference, top_k, **attrs) -> pd.DataFrame:
+def comparison_table(
+    results: dict[str, list[Measured]], reference, top_k, random_state, *, n_eval, same_rows=True
+) -> pd.DataFrame:
+    """Make the table of what was found in the folds; without the `same_rows` in all folds, there is no stability."""
     import pandas as pd
 
+    held_against = results.get(reference) if reference is not None else None
+    rows = {name: _row(folds, held_against, n_eval, random_state, same_rows) for name, folds in results.items()}
     frame = pd.DataFrame.from_dict(rows, orient="index")
     frame.index.name = "explainer"
-    names = next(iter(results.values()))[0]["feature_names"]
-    importances = {name: np.mean([fold["importances"] for fold in folds], axis=0) for name, folds in results.items()}
+    measured = next(iter(results.values()))
+    names = measured[0].feature_names
+    importances = {name: np.mean([fold.importances for fold in folds], axis=0) for name, folds in results.items()}
     # Plain lists and not arrays: pandas compares attrs by == when frames are joined, and writes them as JSON.
     frame.attrs.update(
         importances={name: [float(v) for v in values] for name, values in importances.items()},
@@ -257,14 +163,37 @@ def _table(rows, results, reference, top_k, **attrs) -> pd.DataFrame:
         },
         feature_names=names,
         reference=reference,
-        **attrs,
+        n_eval=n_eval,
+        n_splits=len(measured),
+        train_seconds=sum(fold.train_seconds for folds in results.values() for fold in folds),
     )
     return frame
 
 
-def _check_players(results):
-    players = {name: len(folds[-1]["importances"]) for name, folds in results.items()}
-    if len(set(players.values())) > 1:
-        raise ValueError(
-            f"The explainers of compare_explainers must explain the same players. Got numbers of players {players}."
-        )
+def _row(folds: list[Measured], reference, n_eval, random_state, same_rows) -> dict:
+    """Make one row of the table from what the folds gave."""
+    stability, interval, agreement = np.nan, (np.nan, np.nan), np.nan
+    if same_rows:
+        found = stability_from_attributions([fold.attributions for fold in folds], random_state=random_state)
+        stability, interval = found.overall["spearman"], found.interval["spearman"]
+    if reference is not None:
+        pairs = zip(folds, reference, strict=True)
+        agreement = float(np.mean([spearman(a.attributions, b.attributions) for a, b in pairs]))
+    seconds = float(np.mean([fold.transform_seconds for fold in folds]))
+    return {
+        "faithfulness": fold_means(folds, FAITHFULNESS).mean(),
+        "completeness_gap": float(np.median(np.concatenate([np.atleast_1d(fold.scores[GAP]) for fold in folds]))),
+        "stability": stability,
+        "stability_low": interval[0],
+        "stability_high": interval[1],
+        "agreement": agreement,
+        "fit_seconds": float(np.mean([fold.fit_seconds for fold in folds])),
+        "transform_seconds": seconds,
+        "rows_per_second": n_eval / max(seconds, 1e-9),
+        **{name.removeprefix(OWN): fold_means(folds, name).mean() for name in folds[0].scores if name.startswith(OWN)},
+    }
+
+
+def fold_means(folds: list[Measured], name) -> np.ndarray:
+    """Give the mean of a metric over the rows of each fold."""
+    return np.array([np.mean(fold.scores[name]) for fold in folds], dtype=np.float64)

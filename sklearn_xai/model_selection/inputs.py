@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from sklearn_xai.metrics import METRICS
+from sklearn_xai.base.wrapping import around as around
+from sklearn_xai.base.wrapping import given as given
 from sklearn_xai.models import is_mapping
 
 
@@ -41,19 +41,6 @@ def rows_to_explain(X, X_eval, caller):
     return X_eval
 
 
-def given(explainer):
-    """Give what the user wants explained, also where an explainer wraps another."""
-    return getattr(explainer, "_given", explainer.estimator)
-
-
-def around(explainer, estimator):
-    """Give a copy of an explainer with another estimator to be explained, also where it wraps another explainer."""
-    inside = explainer.estimator
-    if given(explainer) is not inside:
-        estimator = around(inside, estimator)
-    return copy.copy(explainer).set_params(estimator=estimator)
-
-
 def n_rows(X) -> int:
     """Count the rows of an array, DataFrame, sparse matrix, list, or dict of such."""
     if is_mapping(X):
@@ -77,20 +64,20 @@ def finite(attributions, name):
     return attributions
 
 
-def check_explainers(explainers):
+def check_explainers(explainers, caller):
     """Raise unless `explainers` is a dict of at least one explainer, none of them in a Pipeline."""
     if not isinstance(explainers, dict):
         raise TypeError(
-            "The 'explainers' parameter of compare_explainers must be a dict {name: explainer}. Got "
+            f"The 'explainers' parameter of {caller} must be a dict {{name: explainer}}. Got "
             f"{type(explainers).__name__}."
         )
     if not explainers:
-        raise ValueError("The 'explainers' parameter of compare_explainers must name at least one explainer. Got {}.")
+        raise ValueError(f"The 'explainers' parameter of {caller} must name at least one explainer. Got {{}}.")
     for name, explainer in explainers.items():
-        check_explainer(explainer, "compare_explainers", f"explainers[{name!r}]")
+        check_explainer(explainer, caller, f"explainers[{name!r}]")
         if isinstance(explainer, Pipeline):
             raise TypeError(
-                f"The 'explainers[{name!r}]' parameter of compare_explainers must be an explainer of the same columns "
+                f"The 'explainers[{name!r}]' parameter of {caller} must be an explainer of the same columns "
                 "as the others. Got a Pipeline: put the steps before the explainer into its 'estimator', as a Pipeline."
             )
 
@@ -105,19 +92,3 @@ def reference_name(explainers, reference):
             f"Got {reference!r}."
         )
     return reference
-
-
-def extra_metrics(metrics) -> dict:
-    """Give the functions behind `metrics`, by column."""
-    if metrics is None:
-        return {}
-    known = {name: metric.function for name, metric in METRICS.items()}
-    if not isinstance(metrics, dict):
-        metrics = {name: name for name in ([metrics] if isinstance(metrics, str) else metrics)}
-    for name, metric in metrics.items():
-        if not callable(metric) and metric not in known:
-            raise ValueError(
-                f"The 'metrics' parameter of compare_explainers must hold functions or names in {sorted(known)}. Got "
-                f"{metric!r} for {name!r}."
-            )
-    return {name: known[metric] if isinstance(metric, str) else metric for name, metric in metrics.items()}

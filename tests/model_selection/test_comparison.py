@@ -5,14 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import KFold, ShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_xai.metrics import faithfulness_correlation
+from sklearn_xai import RandomExplainer
+from sklearn_xai.metrics import faithfulness_correlation, make_explanation_scorer
 from sklearn_xai.model_selection import compare_explainers, explanation_stability
+from sklearn_xai.model_selection._evaluation import alike
+from tests.nets import MLP, classifier, regressor
 
 COLUMNS = [
     "faithfulness",
@@ -71,10 +75,31 @@ def test_a_shared_estimator_is_trained_once_per_fold(linear, regression, X, y):
 
 
 def test_another_estimator_or_seed_is_another_training(linear, regression, X, y):
-    other = type(regression)()
+    other = type(regression)(positive=True)
     explainers = {"a": linear(regression), "b": linear(other), "c": linear(regression, random_state=1)}
     compare_explainers({**explainers, "like c": linear(regression, random_state=1)}, X, y, cv=2)
     assert regression.trainings == [30] * 6
+
+
+def test_equal_estimators_are_trained_once(linear, regression, X, y):
+    nested = [make_pipeline(StandardScaler(), type(regression)()) for _ in range(2)]
+    explainers = {"a": linear(regression), "b": linear(type(regression)())}
+    compare_explainers(explainers, X, y, cv=2)
+    assert regression.trainings == [30, 30]
+    assert alike(*nested)
+    assert not alike(nested[0], make_pipeline(StandardScaler(with_mean=False), type(regression)()))
+    assert alike(regressor(), regressor())
+    assert alike(clone(regressor()), regressor())
+    assert not alike(regressor(), regressor(max_epochs=9))
+    assert not alike(regressor(), classifier())
+    assert not alike(regressor(MLP()), regressor(MLP()))
+
+
+def test_folds_in_two_processes_give_the_same_table(linear, regression, X, y):
+    explainers = {"a": linear(regression), "b": linear(regression, sign=-1.0), "chance": RandomExplainer(regression)}
+    how = {"cv": 2, "random_state": None}
+    tables = [compare_explainers(explainers, X, y, **how, n_jobs=n_jobs)[COLUMNS[:6]] for n_jobs in (None, 2)]
+    pd.testing.assert_frame_equal(*tables)
 
 
 @pytest.mark.parametrize("with_y", [False, True])
@@ -115,6 +140,25 @@ def test_further_metrics_become_columns(linear, regression, X, y):
     assert list(compare_explainers(explainers, X, y, cv=2, metrics=["completeness_gap"])) == COLUMNS
     with pytest.raises(ValueError, match="'metrics' parameter .* Got 'accuracy'"):
         compare_explainers(explainers, X, y, metrics=["accuracy"])
+
+
+def test_scorers_become_columns_and_the_explanation_is_made_once(linear, regression, X, y):
+    class Counting(linear):
+        calls = 0
+
+        def transform(self, X):
+            Counting.calls += 1
+            return super().transform(X)
+
+    scorer = make_explanation_scorer("completeness_gap", relative=True)
+    metrics = {"relative": scorer, "again": "faithfulness_correlation"}
+    table = compare_explainers({"half": Counting(regression, sign=0.5)}, X, y, cv=2, metrics=metrics)
+    np.testing.assert_allclose(table["relative"], 0.5)
+    assert table.loc["half", "again"] == table.loc["half", "faithfulness"]
+    assert Counting.calls == 2
+    listed = compare_explainers({"half": linear(regression, sign=0.5)}, X, y, cv=2, metrics=[scorer, mean_attribution])
+    assert list(listed.columns)[-1] == "mean_attribution"
+    assert listed.loc["half", "completeness_gap"] == pytest.approx(0.5)
 
 
 def test_the_numbers_depend_on_the_seed_alone(linear, regression, X, y):
