@@ -65,18 +65,19 @@ def typical_row(X):
     """
     if X.ndim > 2:
         return typical_row(X.reshape(len(X), -1)).reshape(1, *X.shape[1:])
+    if isinstance(X, np.ndarray) and X.dtype.kind == "f":
+        return assemble(X, _lower_medians(X)[None])
     encoder = TableEncoder(one_hot=False).fit(X)
-    rows = [
-        _most_frequent(codes) if category else _lower_median(codes)
-        for codes, category in zip(encoder.transform(X).T, encoder.is_category, strict=True)
-    ]
-    return assemble(X, np.array([rows]))
+    codes, category = encoder.transform(X), encoder.is_category
+    rows = _lower_medians(codes)
+    rows[category] = [_most_frequent(column) for column in codes[:, category].T]
+    return assemble(X, rows[None])
 
 
-def _lower_median(values):
-    """Return the place of the lower median; that of 0 and 1 is the more frequent."""
-    seen = (~np.isnan(values)).sum()
-    return np.argsort(values, kind="stable")[max(0, seen - 1) // 2]
+def _lower_medians(values):
+    """Return the place of each column's lower median; that of 0 and 1 is the more frequent."""
+    seen = (~np.isnan(values)).sum(axis=0)
+    return np.argsort(values, axis=0, kind="stable")[np.maximum(0, seen - 1) // 2, np.arange(values.shape[1])]
 
 
 def _most_frequent(codes):

@@ -110,13 +110,9 @@ def _counts(n_players, n_steps, metric):
 
 def _curve(part, order, counts, kind):
     """Return the output after each step, (n_samples, n_steps + 1)."""
-    inner = counts[1:-1]
-    steps = (
-        part.values(first_players(order, inner) == (kind == "insertion")) if len(inner) else np.empty((len(order), 0))
-    )
-    ends = (part.full, part.without_any())
-    first, last = ends if kind == "deletion" else ends[::-1]
-    return np.column_stack([first, steps, last])
+    if kind == "deletion":
+        return np.column_stack([part.full, part.values(~first_players(order, counts[1:]))])
+    return np.column_stack([part.values(first_players(order, counts[:-1])), part.full])
 
 
 @explanation_metric(family="faithfulness", greater_is_better=False)
