@@ -7,32 +7,33 @@ import os
 from contextlib import contextmanager
 
 import numpy as np
+import sklearn
 import torch
 from joblib import effective_n_jobs
 from sklearn.base import clone, is_classifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed, own_random_state
+from sklearn_xai.model_selection._conditions import Conditions, explain_job, is_as_it_stands
 from sklearn_xai.model_selection.inputs import (
     around,
     check_explainer,
-    finite,
     given,
     last_step,
     n_rows,
     rows_to_explain,
-    take_rows,
 )
 from sklearn_xai.models import is_mapping, is_module
 
 
 def cross_val_attributions(
-    explainer, X, y=None, *, cv=None, X_eval=None, fit_params=None, n_jobs=None, verbose=0
+    explainer, X, y=None, *, groups=None, cv=None, X_eval=None, fit_params=None, n_jobs=None, verbose=0
 ) -> np.ndarray:
     """How would the same rows be explained, had the data been a little different?
 
@@ -49,12 +50,16 @@ def cross_val_attributions(
         The rows that the folds share out.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs) or None, default=None
         The targets to train on.
+    groups : array-like of shape (n_samples,) or None, default=None
+        For a splitter that keeps the rows of a group together, such as GroupKFold.
     cv : int, cross-validation generator, iterable or None, default=None
-        As in :func:`sklearn.model_selection.cross_validate`: None is 5 folds, stratified for a classifier.
+        As in :func:`sklearn.model_selection.cross_validate`: None is 5 folds, stratified for a classifier. Repeated,
+        shuffled, grouped and time-series splitters work alike.
     X_eval : array-like or DataFrame of shape (n_eval, n_features) or None, default=None
         The rows to explain. None takes all rows of `X`, of which each explainer has seen those of its training part.
     fit_params : dict or None, default=None
-        Handed to `fit`; what has one entry per row of `X` is shared out like `X`.
+        Handed to `fit`; what has one entry per row of `X` is shared out like `X`. With metadata routing enabled, it is
+        routed to the explainer and the splitter as they request.
     n_jobs : int or None, default=None
         Number of folds at the same time. Worker processes share the cores between them.
     verbose : int or bool, default=0
@@ -85,40 +90,51 @@ def cross_val_attributions(
     >>> cross_val_attributions(InputXGradientExplainer(torch.nn.Linear(3, 1)), X, cv=4, X_eval=X[:5]).shape
     (4, 5, 3)
     """
-    return attributions_and_names(explainer, X, y, cv, X_eval, fit_params, n_jobs, verbose)[0]
+    caller = "cross_val_attributions"
+    check_explainer(explainer, caller)
+    X_eval = rows_to_explain(X, X_eval, caller)
+    splits, fit_params = splits_and_params(explainer, X, y, cv, groups, fit_params)
+    conditions = Conditions(("folds",), len(splits), 1, None)
+    return explain_conditions(explainer, X, y, conditions, splits, X_eval, fit_params, n_jobs, verbose, caller)[0]
 
 
-def attributions_and_names(explainer, X, y, cv, X_eval, fit_params=None, n_jobs=None, verbose=0, random_state=None):
-    """Do the work of `cross_val_attributions`; give the players' names as well."""
-    check_explainer(explainer, "cross_val_attributions")
-    X_eval = rows_to_explain(X, X_eval, "cross_val_attributions")
-    splits = fold_indices(given(last_step(explainer)), X, y, cv)
+def explain_conditions(explainer, X, y, conditions, splits, X_eval, fit_params, n_jobs, verbose, caller):
+    """Give the attributions under each condition, (n_conditions, n_eval, ...), and the players' names.
+
+    Parameters
+    ----------
+    conditions : Conditions
+    splits : list of (train, test)
+        The rows of each fold; `train` is None for all rows.
+    fit_params : dict
+    """
     fresh = clone(explainer) if y is not None else clone(explaining(explainer, FrozenEstimator))
     cores_each = max(1, (os.cpu_count() or 1) // effective_n_jobs(n_jobs))
+    jobs = conditions.jobs()
     work = (
-        delayed(_explain_fold)(fresh, seed, X, y, train, X_eval, fit_params or {}, os.getpid(), cores_each)
-        for (train, _), seed in zip(splits, fold_seeds(random_state, len(splits)), strict=True)
+        delayed(_explain_apart)(
+            os.getpid(), cores_each, fresh, job, X, y, splits[job.fold][0], X_eval, fit_params, conditions.noise
+        )
+        for job in jobs
     )
     done = Parallel(n_jobs=n_jobs, return_as="generator")(work)
-    folds = list(track(done, "Explaining folds", total=len(splits), verbose=verbose))
-    shapes = {attributions.shape for attributions, _ in folds}
+    what = "Explaining folds" if list(conditions.levels) == ["folds"] else "Explaining conditions"
+    results = list(track(done, what, total=len(jobs), verbose=verbose))
+    found = dict(part for parts, _ in results for part in parts)
+    shapes = {attributions.shape for attributions in found.values()}
     if len(shapes) > 1:
         raise ValueError(
-            f"cross_val_attributions needs the same players in each fold. {type(explainer).__name__} gave the shapes "
+            f"{caller} needs the same players in each fold. {type(explainer).__name__} gave the shapes "
             f"{sorted(shapes)}: a fold may lack a class or a category; set 'target' to one class, or stratify 'cv'."
         )
-    return np.stack([attributions for attributions, _ in folds]), folds[0][1]
+    return np.stack([found[number] for number in range(len(found))]), results[0][1]
 
 
-def _explain_fold(explainer, seed, X, y, train, X_eval, fit_params, parent, cores):
-    explainer = clone(explainer)
-    if getattr(last_step(explainer), "random_state", 0) is None:
-        last_step(explainer).set_params(random_state=seed)
-    fit_params = {name: _share(value, train, n_rows(X)) for name, value in fit_params.items()}
+def _explain_apart(parent, cores, explainer, job, *args):
+    """Explain a model's conditions, in this process or in a worker that has `cores` to itself."""
     with limited_threads(cores if os.getpid() != parent else None):
-        explainer.fit(take_rows(X, train), None if y is None else take_rows(y, train), **fit_params)
-        attributions = np.asarray(explainer.transform(X_eval))
-    return finite(attributions, type(explainer).__name__), player_names(explainer, attributions)
+        found, fitted = explain_job(explainer, job, *args)
+    return found, player_names(fitted, found[0][1])
 
 
 @contextmanager
@@ -146,27 +162,33 @@ def explaining(explainer, wrap):
     return around(explainer, wrap(given(explainer)))
 
 
-def is_as_it_stands(estimator) -> bool:
-    """Say whether an estimator is explained without training, `y` or not."""
-    return isinstance(estimator, FrozenEstimator) or is_module(estimator)
-
-
 def fold_seeds(random_state, n_splits) -> list[int]:
     """Draw a seed per fold, for explainers that have none; without it, all folds would draw alike."""
     rng = own_random_state(random_state)
     return [draw_seed(rng) for _ in range(n_splits)]
 
 
-def fold_indices(estimator, X, y, cv):
+def fold_indices(estimator, X, y, cv, **split_params):
     """Share out the rows of `X`, stratified by `y` when `estimator` is a classifier."""
     classifier = not is_module(estimator) and is_classifier(estimator)
     rows = np.zeros(n_rows(X)) if is_mapping(X) else X
-    return list(check_cv(cv, y, classifier=classifier).split(rows, y))
+    return list(check_cv(cv, y, classifier=classifier).split(rows, y, **split_params))
 
 
-def _share(value, indices, n_samples):
-    per_row = hasattr(value, "__len__") and not isinstance(value, str | dict) and np.ndim(value) > 0
-    return take_rows(value, indices) if per_row and n_rows(value) == n_samples else value
+def splits_and_params(explainer, X, y, cv, groups, fit_params):
+    """Give the folds, and the parameters of ``fit``: all of them, or with metadata routing what is requested."""
+    split_params, fit_params = {}, dict(fit_params or {})
+    if sklearn.get_config()["enable_metadata_routing"] and fit_params:
+        router = MetadataRouter(owner="cross_val_attributions")
+        router.add(explainer=explainer, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
+        if hasattr(cv, "split"):
+            router.add(splitter=cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
+        routed = process_routing(router, "fit", **fit_params)
+        fit_params = routed.explainer.fit
+        split_params = dict(routed.splitter.split) if hasattr(cv, "split") else {}
+    if groups is not None:
+        split_params["groups"] = groups
+    return fold_indices(given(last_step(explainer)), X, y, cv, **split_params), fit_params
 
 
 def player_names(explainer, attributions) -> list[str]:
