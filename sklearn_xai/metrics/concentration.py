@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 from scipy.special import entr
 
@@ -187,7 +189,7 @@ def effective_complexity(
     >>> effective_complexity(IntegratedGradientsExplainer(model).fit(X), X, normalize=False)
     1.0
     """
-    if isinstance(tol, bool) or not np.isscalar(tol) or not 0 <= tol <= 1:
+    if isinstance(tol, bool) or not isinstance(tol, Real) or not 0 <= tol <= 1:
         raise ValueError(f"The 'tol' parameter of effective_complexity must be a number from 0 to 1. Got {tol!r}.")
     judged = Judged(explainer, X, attributions, metric="effective_complexity", removal=removal)
     n_players = judged.parts[0].n_players

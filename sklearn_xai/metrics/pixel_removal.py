@@ -192,7 +192,7 @@ def _imputed(images, removed):
             found[active[~going]] = solution[~going]
             active, hole, residual, direction = active[going], hole[going], residual[going], direction[going]
             size, solution = size[going], solution[going]
-    return found + known + level
+    return np.where(removed[:, None], found + level, images)
 
 
 def _neighbours(images):
