@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from sklearn_xai.display._agreement import AgreementDisplay
 from sklearn_xai.display._attribution import AttributionDisplay
 from sklearn_xai.display._comparison import ComparisonDisplay
+from sklearn_xai.display._critical_difference import CriticalDifferenceDisplay
+from sklearn_xai.display._metrics import MetricsDisplay
+from sklearn_xai.display._perturbation_curve import PerturbationCurveDisplay
 from sklearn_xai.display._stability import StabilityDisplay
 
-__all__ = ["AttributionDisplay", "ComparisonDisplay", "StabilityDisplay"]
+__all__ = [
+    "AgreementDisplay",
+    "AttributionDisplay",
+    "ComparisonDisplay",
+    "CriticalDifferenceDisplay",
+    "MetricsDisplay",
+    "PerturbationCurveDisplay",
+    "StabilityDisplay",
+]

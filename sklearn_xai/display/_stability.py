@@ -7,31 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sklearn_xai.display._common import (
-    INK,
-    MUTED,
-    NEUTRAL,
-    axes_for,
-    check_choice,
-    check_max_display,
-    clean,
-    make_room,
-    number_text,
-    require_matplotlib,
-    set_rows,
-    shorten,
-    write_beside,
+from sklearn_xai.display._common import INK, axes_for, check_choice, check_max_display, require_matplotlib, shorten
+from sklearn_xai.display._heatmap import square_size
+from sklearn_xai.display._stability_plots import (
+    MEASURES,
+    draw_box,
+    draw_features,
+    draw_matrix,
+    draw_sources,
+    matrix_of_pairs,
+    pairs_of,
+    unit_and_names,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-MEASURES = {
-    "spearman": "Spearman correlation",
-    "top_k_overlap": "top-k overlap",
-    "sign_agreement": "sign agreement",
-    "cosine": "cosine similarity",
-}
+KINDS = ("box", "features", "matrix", "sources")
 
 
 class StabilityDisplay:
@@ -49,6 +42,16 @@ class StabilityDisplay:
         The attributions of the same rows by the explainer of each fold. Needed by ``kind="features"``.
     feature_names : sequence of str of length n_features, default=None
         ``x0, x1, ...`` when not given.
+    pairs : array-like of int of shape (n_pairs, 2), default=None
+        Which folds each row of `measures` compares, from 0. All pairs in the order of ``itertools.combinations`` when
+        not given. Needed by ``kind="matrix"`` where not all pairs were compared.
+    split_names : sequence of str of length n_splits, default=None
+        The names of the folds. Numbers when not given.
+    sources : dict of str to float, default=None
+        For each source of disagreement (folds, seeds, backgrounds, noise, ...) its share, from 0 to 1. Needed by
+        ``kind="sources"``.
+    unit : str, default="fold"
+        What one of the explanations stands for: a fold, a seed, a fit.
     target_name : str, default=None
         What is explained, in words and with its unit.
     name : str, default=None
@@ -82,6 +85,10 @@ class StabilityDisplay:
         interval: Mapping[str, tuple[float, float]] | None = None,
         attributions: Any = None,
         feature_names: Sequence[str] | None = None,
+        pairs: Any = None,
+        split_names: Sequence[str] | None = None,
+        sources: Mapping[str, float] | None = None,
+        unit: str = "fold",
         target_name: str | None = None,
         name: str | None = None,
     ) -> None:
@@ -102,6 +109,19 @@ class StabilityDisplay:
                     "The 'feature_names' parameter of StabilityDisplay must have one name for each of the "
                     f"{self.attributions.shape[2]} features of 'attributions'. Got {len(self.feature_names)}."
                 )
+        self.pairs = None if pairs is None else np.asarray(pairs, dtype=int)
+        if self.pairs is not None and (self.pairs.ndim != 2 or self.pairs.shape[1] != 2):
+            raise ValueError(
+                f"The 'pairs' parameter of StabilityDisplay must have shape (n_pairs, 2). Got shape {self.pairs.shape}."
+            )
+        self.split_names = None if split_names is None else [str(split) for split in split_names]
+        self.sources = None if sources is None else {str(key): float(share) for key, share in sources.items()}
+        if self.sources is not None and (not self.sources or min(self.sources.values()) < 0):
+            raise ValueError(
+                "The 'sources' parameter of StabilityDisplay must hold at least one share, none below 0. "
+                f"Got {self.sources}."
+            )
+        self.unit = unit
         self.target_name = target_name
         self.name = name
 
@@ -111,6 +131,7 @@ class StabilityDisplay:
         stability: Mapping[str, Any],
         *,
         kind: str = "box",
+        measure: str | None = None,
         max_display: int | None = 10,
         target_name: str | None = None,
         name: str | None = None,
@@ -122,8 +143,11 @@ class StabilityDisplay:
         ----------
         stability : Bunch
             With any of "spearman", "top_k_overlap", "sign_agreement" and "cosine", arrays of shape
-            (n_pairs, n_samples), and optionally "overall", "interval", "attributions" and "feature_names".
-        kind : {"box", "features"}, default="box"
+            (n_pairs, n_samples), and optionally "overall", "interval", "attributions", "feature_names", "pairs",
+            "conditions" (dict of source to the level in each fit) and "decomposition" (with its "shares").
+        kind : {"box", "features", "matrix", "sources"}, default="box"
+            See :meth:`plot`.
+        measure : str, default=None
             See :meth:`plot`.
         max_display : int or None, default=10
             See :meth:`plot`.
@@ -149,9 +173,14 @@ class StabilityDisplay:
                 "The 'stability' parameter of StabilityDisplay.from_stability must hold at least one of "
                 f"{', '.join(MEASURES)}. Got the fields {sorted(stability)}."
             )
-        parts = {key: stability.get(key) for key in ("overall", "interval", "attributions", "feature_names")}
+        parts: dict[str, Any] = {
+            key: stability.get(key) for key in ("overall", "interval", "attributions", "feature_names", "pairs")
+        }
+        unit, names = unit_and_names(stability.get("conditions"))
+        decomposition = stability.get("decomposition") or {}
+        parts |= {"unit": unit, "split_names": names, "sources": decomposition.get("shares") or None}
         display = cls(measures, **parts, target_name=target_name, name=name)
-        return display.plot(kind, max_display=max_display, ax=ax)
+        return display.plot(kind, measure=measure, max_display=max_display, ax=ax)
 
     @classmethod
     def from_estimator(
@@ -163,6 +192,7 @@ class StabilityDisplay:
         cv: Any = None,
         X_eval: Any = None,
         kind: str = "box",
+        measure: str | None = None,
         max_display: int | None = 10,
         target_name: str | None = None,
         name: str | None = None,
@@ -182,7 +212,9 @@ class StabilityDisplay:
             How to split, as in ``explanation_stability``.
         X_eval : array-like of shape (n_eval, n_features), default=None
             The rows to explain, as in ``explanation_stability``.
-        kind : {"box", "features"}, default="box"
+        kind : {"box", "features", "matrix", "sources"}, default="box"
+            See :meth:`plot`.
+        measure : str, default=None
             See :meth:`plot`.
         max_display : int or None, default=10
             See :meth:`plot`.
@@ -203,27 +235,38 @@ class StabilityDisplay:
         stability = explanation_stability(explainer, X, y, cv=cv, X_eval=X_eval)
         title = type(explainer).__name__ if name is None else name
         return cls.from_stability(
-            stability, kind=kind, max_display=max_display, target_name=target_name, name=title, ax=ax
+            stability, kind=kind, measure=measure, max_display=max_display, target_name=target_name, name=title, ax=ax
         )
 
     def plot(
-        self, kind: str = "box", *, max_display: int | None = 10, ax: Axes | None = None, **kwargs: Any
+        self,
+        kind: str = "box",
+        *,
+        measure: str | None = None,
+        max_display: int | None = 10,
+        ax: Axes | None = None,
+        **kwargs: Any,
     ) -> StabilityDisplay:
         """Draw the agreement of the folds.
 
         Parameters
         ----------
-        kind : {"box", "features"}, default="box"
+        kind : {"box", "features", "matrix", "sources"}, default="box"
             "box": for each measure the distribution over rows (each row's mean over pairs of folds; whiskers at the 5th
             and 95th percentile), with the overall mean and its interval. "features": for each feature the mean absolute
-            attribution, a point for each fold and a line over their range.
+            attribution, a point for each fold and a line over their range. "matrix": one measure of each fold with each
+            other, the mean over rows; pairs that were not compared are "n/a". "sources": the share of the disagreement
+            that each source has.
+        measure : str, default=None
+            Which of `measures` is drawn with ``kind="matrix"``. The first when not given.
         max_display : int or None, default=10
             How many features get a place of their own with ``kind="features"``; the others are added up. None shows
             all.
         ax : matplotlib Axes, default=None
             Where to draw. A new figure when not given.
         **kwargs : dict
-            Passed on to matplotlib's ``barh``, which draws the boxes and the bars.
+            Passed on to matplotlib's ``barh``, which draws the boxes and the bars, or ``imshow``, which draws the
+            matrix.
 
         Returns
         -------
@@ -232,93 +275,68 @@ class StabilityDisplay:
         Raises
         ------
         ValueError
-            When `kind` is none of the above, or "features" without attributions.
+            When `kind` or `measure` is none of the above, or what `kind` needs was not given.
         """
         caller = "StabilityDisplay.plot"
-        check_choice(kind, ("box", "features"), "kind", caller)
-        if kind == "box":
-            figure, ax = axes_for(ax, caller, (7.5, 1.3 + 0.5 * len(self.measures)))
-            self._plot_box(ax, **kwargs)
+        check_choice(kind, KINDS, "kind", caller)
+        if kind == "matrix":
+            figure, ax = self._plot_matrix(ax, measure, **kwargs)
+        elif kind == "features":
+            figure, ax = self._plot_features(ax, max_display, **kwargs)
         else:
-            if self.attributions is None:
-                raise ValueError(
-                    f"The 'kind' parameter of {caller} can be 'features' only when 'attributions' is given. Use 'box'."
-                )
-            n_shown = check_max_display(max_display, self.attributions.shape[2], caller)
-            figure, ax = axes_for(ax, caller, (7.5, 1.5 + 0.33 * n_shown))
-            self._plot_features(ax, n_shown, **kwargs)
+            figure, ax = (self._plot_box if kind == "box" else self._plot_sources)(ax, **kwargs)
         if self.name is not None:
             ax.set_title(shorten(self.name, 50), loc="left", fontsize="medium", color=INK)
         self.figure_, self.ax_ = figure, ax
         return self
 
-    def _plot_box(self, ax: Axes, **kwargs: Any) -> None:
-        names = list(self.measures)[::-1]
-        rows = [_mean_over_pairs(self.measures[name]) for name in names]
-        for y, row in enumerate(rows):
-            if len(row):
-                _draw_box(ax, y, row, **kwargs)
-        set_rows(ax, [MEASURES.get(name, shorten(name)) for name in names])
-        clean(ax)
-        ends = [np.percentile(row, 5) for row in rows if len(row)]
-        lowest = min([0.0, *ends, *(low for low, _ in self.interval.values() if np.isfinite(low))])
-        ax.set_xlim(lowest - 0.03 if lowest < 0 else 0.0, 1.02)
-        if lowest < 0:
-            ax.axvline(0, color=INK, linewidth=0.8, zorder=0)
-        make_room(ax, [self._mark_mean(ax, y, name) for y, name in enumerate(names)])
-        left = ax.get_xlim()[0]
-        ax.set_xticks([tick for tick in ax.get_xticks() if left <= tick <= 1.0 + 1e-9])
-        ax.set_xlabel("agreement between folds (1 = the same explanation)")
+    def _plot_box(self, ax: Axes | None, **kwargs: Any) -> tuple[Figure, Axes]:
+        figure, ax = axes_for(ax, "StabilityDisplay.plot", (7.5, 1.3 + 0.5 * len(self.measures)))
+        draw_box(ax, self.measures, self.overall, self.interval, self.unit, **kwargs)
+        return figure, ax
 
-    def _mark_mean(self, ax: Axes, y: int, name: str) -> Any:
-        mean = self.overall.get(name, np.nan)
-        if not np.isfinite(mean):
-            return write_beside(ax, 1.0, y, "n/a")
-        text = number_text(mean)
-        if name in self.interval and np.isfinite(self.interval[name]).all():
-            low, high = self.interval[name]
-            ax.plot([low, high], [y, y], color=INK, linewidth=2.4, solid_capstyle="butt", zorder=3)
-            text += f"  [{number_text(low)}, {number_text(high)}]"
-        ax.plot([mean], [y], marker="D", markersize=5.5, color=INK, markeredgecolor="white", zorder=4)
-        return write_beside(ax, 1.02, y, text)
-
-    def _plot_features(self, ax: Axes, n_shown: int, **kwargs: Any) -> None:
-        assert self.attributions is not None  # checked by plot
-        folds = np.nanmean(np.abs(self.attributions), axis=1)
-        order = np.argsort(-folds.mean(axis=0), kind="stable")
-        shown, others = order[:n_shown], order[n_shown:]
-        names = self.feature_names or [f"x{i}" for i in range(folds.shape[1])]
-        labels, bars = [shorten(names[i]) for i in shown], folds[:, shown]
-        if len(others):
-            labels.append(f"{len(others):,} other features")
-            bars = np.column_stack([bars, folds[:, others].sum(axis=1)])
-        labels, bars = labels[::-1], bars[:, ::-1]
-
-        y = np.arange(len(labels))
-        ax.barh(y, bars.mean(axis=0), **{"height": 0.62, "color": MUTED, **kwargs})
-        ax.hlines(y, bars.min(axis=0), bars.max(axis=0), color=NEUTRAL, linewidth=1.4, zorder=3)
-        ax.scatter(
-            bars.ravel(), np.tile(y, len(bars)), s=16, color=NEUTRAL, edgecolors="white", linewidths=0.5, zorder=4
-        )
-        set_rows(ax, labels)
-        clean(ax)
-        ax.set_xlim(0, float(bars.max()) * 1.05 or 1.0)
+    def _plot_features(self, ax: Axes | None, max_display: int | None, **kwargs: Any) -> tuple[Figure, Axes]:
+        caller = "StabilityDisplay.plot"
+        if self.attributions is None:
+            raise ValueError(
+                f"The 'kind' parameter of {caller} can be 'features' only when 'attributions' is given. Use 'box'."
+            )
+        n_shown = check_max_display(max_display, self.attributions.shape[2], caller)
+        figure, ax = axes_for(ax, caller, (7.5, 1.5 + 0.33 * n_shown))
         quantity = "attribution" if self.target_name is None else f"attribution to {shorten(self.target_name, 60)}"
-        ax.set_xlabel(f"mean absolute {quantity}\n(bar: mean of {len(bars)} folds, points: each fold)")
+        draw_features(ax, self.attributions, self.feature_names, n_shown, quantity, self.unit, **kwargs)
+        return figure, ax
 
+    def _plot_sources(self, ax: Axes | None, **kwargs: Any) -> tuple[Figure, Axes]:
+        caller = "StabilityDisplay.plot"
+        if self.sources is None:
+            raise ValueError(
+                f"The 'kind' parameter of {caller} can be 'sources' only when 'sources' is given. Use 'box'."
+            )
+        figure, ax = axes_for(ax, caller, (7.0, 1.1 + 0.36 * len(self.sources)))
+        draw_sources(ax, self.sources, **kwargs)
+        return figure, ax
 
-def _draw_box(ax: Axes, y: int, values: np.ndarray, **kwargs: Any) -> None:
-    """Draw the quartiles of `values` as a box, their median, and a line from the 5th to the 95th percentile."""
-    low, first, middle, third, high = np.percentile(values, [5, 25, 50, 75, 95])
-    ax.hlines(y, low, high, color=NEUTRAL, linewidth=1.1, zorder=1)
-    ax.vlines([low, high], y - 0.12, y + 0.12, color=NEUTRAL, linewidth=1.1, zorder=1)
-    ax.barh(y, third - first, left=first, **{"height": 0.5, "color": MUTED, "zorder": 2, **kwargs})
-    ax.vlines(middle, y - 0.25, y + 0.25, color=NEUTRAL, linewidth=1.4, zorder=2.5)
-
-
-def _mean_over_pairs(agreement: np.ndarray) -> np.ndarray:
-    """Return the mean over pairs of folds for each row where there is one."""
-    known = np.isfinite(agreement)
-    counts = known.sum(axis=0)
-    sums = np.where(known, agreement, 0.0).sum(axis=0)
-    return sums[counts > 0] / counts[counts > 0]
+    def _plot_matrix(self, ax: Axes | None, measure: str | None, **kwargs: Any) -> tuple[Figure, Axes]:
+        caller = "StabilityDisplay.plot"
+        if measure is None and self.measures:
+            measure = next(iter(self.measures))
+        check_choice(measure, tuple(self.measures), "measure", caller)
+        assert measure is not None  # as check_choice saw to
+        agreement = self.measures[measure]
+        pairs = pairs_of(len(agreement)) if self.pairs is None else self.pairs
+        if pairs is None or len(pairs) != len(agreement):
+            raise ValueError(
+                f"The 'pairs' parameter of StabilityDisplay must say which folds are compared in each of the "
+                f"{len(agreement)} pairs of {measure!r}. Got {'none' if pairs is None else len(pairs)}."
+            )
+        names = self.split_names or [f"{self.unit} {i + 1}" for i in range(int(pairs.max()) + 1)]
+        if int(pairs.max()) >= len(names):
+            raise ValueError(
+                f"The 'split_names' parameter of StabilityDisplay must have a name for each of the {pairs.max() + 1} "
+                f"folds. Got {len(names)}."
+            )
+        figure, ax = axes_for(ax, caller, square_size(len(names), max(len(name) for name in names)))
+        label = f"{MEASURES.get(measure, measure.replace('_', ' '))}, mean over rows"
+        draw_matrix(ax, matrix_of_pairs(agreement, pairs, len(names)), names, label, **kwargs)
+        return figure, ax

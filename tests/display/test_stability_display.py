@@ -84,7 +84,9 @@ def test_features_all_zero_are_drawn(ax):
 
 @pytest.mark.parametrize("kind", ["bar", None])
 def test_wrong_kind_is_named(kind):
-    with pytest.raises(ValueError, match=r"'kind' parameter of StabilityDisplay.plot must be one of 'box', 'features'"):
+    with pytest.raises(
+        ValueError, match=r"'kind' parameter of StabilityDisplay.plot must be one of 'box', 'features', 'matrix'"
+    ):
         StabilityDisplay({"cosine": [[1.0]]}).plot(kind)
     assert plt.get_fignums() == []
 
@@ -119,3 +121,70 @@ def test_from_estimator_asks_for_the_stability(monkeypatch, ax):
     assert calls == [(("explainer", "X", "y"), {"cv": 4, "X_eval": "E"})]
     assert display.name == "str"
     assert list(display.measures) == list(MEASURES)
+
+
+def cells(ax):
+    n = len(labels(ax))
+    return np.array([text.get_text() for text in ax.texts]).reshape(n, n)
+
+
+def test_matrix_shows_the_mean_over_rows_of_each_pair(ax):
+    display = StabilityDisplay.from_stability(stability(), kind="matrix", measure="cosine", name="IG", ax=ax)
+    assert display.ax_ is ax
+    assert plt.get_fignums() == []
+    means = stability()["cosine"].mean(axis=1)  # pairs 0-1, 0-2, 1-2
+    expected = np.array([[1, means[0], means[1]], [means[0], 1, means[2]], [means[1], means[2], 1]])
+    assert_allclose(ax.images[0].get_array(), expected)
+    assert labels(ax) == ["fold 1", "fold 2", "fold 3"]
+    assert cells(ax)[0].tolist() == ["1.00", f"{means[0]:.2f}", f"{means[1]:.2f}"]
+    assert ax.figure.axes[-1].get_ylabel() == "cosine similarity, mean over rows"
+
+
+def test_matrix_takes_the_first_measure_when_none_is_named(ax):
+    StabilityDisplay({"cosine": [[0.5]], "spearman": [[0.1]]}).plot("matrix", ax=ax)
+    assert_allclose(ax.images[0].get_array(), [[1, 0.5], [0.5, 1]])
+
+
+def test_matrix_of_some_pairs_writes_the_others_as_unknown(ax):
+    bunch = Bunch(cosine=[[0.5], [np.nan]], pairs=[[0, 2], [1, 2]], conditions={"folds": [0, 1, 0], "seeds": [0, 0, 1]})
+    StabilityDisplay.from_stability(bunch, kind="matrix", ax=ax)
+    assert cells(ax).tolist() == [["1.00", "n/a", "0.50"], ["n/a", "1.00", "n/a"], ["0.50", "n/a", "1.00"]]
+    assert labels(ax) == ["fold 1", "fold 2", "fold 1, seed 2"]
+
+
+def test_unit_is_what_the_conditions_say(ax):
+    bunch = stability() | {"conditions": {"seeds": np.arange(3)}}
+    StabilityDisplay.from_stability(bunch, ax=ax)
+    assert "agreement between seeds" in ax.get_xlabel()
+
+
+def test_sources_are_bars_the_largest_on_top(ax):
+    shares = {"folds": 0.25, "seeds": 0.7, "noise": 0.05, "weather": np.nan}
+    StabilityDisplay({"cosine": [[1.0]]}, sources=shares).plot("sources", ax=ax)
+    assert labels(ax) == ["weather", "noise on the rows", "other training rows", "retraining with another seed"]
+    assert_allclose([bar.get_width() for bar in ax.patches], [0, 0.05, 0.25, 0.7])
+    assert [text.get_text() for text in ax.texts] == ["n/a", "5 %", "25 %", "70 %"]
+    ax.figure.draw_without_rendering()
+    assert all(text.get_window_extent().x1 <= ax.bbox.x1 for text in ax.texts)
+
+
+def test_sources_are_taken_from_the_decomposition(ax):
+    bunch = stability() | {"decomposition": Bunch(shares={"folds": 1.0, "noise": 0.0})}
+    display = StabilityDisplay.from_stability(bunch, kind="sources", ax=ax)
+    assert display.sources == {"folds": 1.0, "noise": 0.0}
+
+
+def test_what_a_kind_needs_is_named():
+    with pytest.raises(ValueError, match=r"can be 'sources' only when 'sources' is given"):
+        StabilityDisplay({"cosine": [[1.0]]}).plot("sources")
+    with pytest.raises(ValueError, match=r"'measure' parameter of StabilityDisplay.plot .* Got 'kappa'"):
+        StabilityDisplay({"cosine": [[1.0]]}).plot("matrix", measure="kappa")
+    with pytest.raises(ValueError, match=r"'pairs' parameter of StabilityDisplay .* 2 pairs of 'cosine'. Got none"):
+        StabilityDisplay({"cosine": [[1.0], [1.0]]}).plot("matrix")
+    with pytest.raises(ValueError, match=r"'split_names' parameter of StabilityDisplay .* 3 folds. Got 1"):
+        StabilityDisplay({"cosine": [[1.0]]}, pairs=[[0, 2]], split_names=["a"]).plot("matrix")
+    with pytest.raises(ValueError, match=r"'pairs' parameter of StabilityDisplay .* Got shape \(1, 3\)"):
+        StabilityDisplay({"cosine": [[1.0]]}, pairs=[[0, 1, 2]])
+    with pytest.raises(ValueError, match=r"'sources' parameter of StabilityDisplay .* none below 0"):
+        StabilityDisplay({"cosine": [[1.0]]}, sources={"folds": -0.1})
+    assert plt.get_fignums() == []
