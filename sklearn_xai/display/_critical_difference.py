@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sklearn_xai.display._common import INK, axes_for, inches_of, lay_out, number_text, require_matplotlib, shorten
-from sklearn_xai.display._rank_arrays import friedman_nemenyi, groups_within, levels_of
 from sklearn_xai.display._series import CONTROL, SMALLEST_TEXT, control_among, letters_in
 
 if TYPE_CHECKING:
@@ -108,8 +107,10 @@ class CriticalDifferenceDisplay:
             )
         self.critical_difference = None if critical_difference is None else float(critical_difference)
         if groups is None:
+            from sklearn_xai.model_selection._ranking import alike_groups
+
             known = {key: rank for key, rank in self.mean_ranks.items() if np.isfinite(rank)}
-            groups = [] if self.critical_difference is None else groups_within(known, self.critical_difference)
+            groups = [] if self.critical_difference is None else alike_groups(known, self.critical_difference)
         self.groups = [[str(member) for member in group] for group in groups]
         strangers = sorted({member for group in self.groups for member in group} - set(self.mean_ranks))
         if strangers:
@@ -137,8 +138,8 @@ class CriticalDifferenceDisplay:
         Parameters
         ----------
         scores : DataFrame of shape (n_datasets, n_explainers)
-            One score of each explainer on each data set or fold; rows with a missing score are left out. Ties share
-            their mean rank.
+            One score of each explainer on each data set or fold; rows with a missing score are left out. Ties (to 1e-5
+            of the largest score of a row) share their mean rank.
         greater_is_better : bool, default=True
             Whether the highest score gets rank 1.
         alpha : float, default=0.05
@@ -171,12 +172,14 @@ class CriticalDifferenceDisplay:
                 f"The 'scores' parameter of {caller} must have at least two columns (explainers) and two rows (data "
                 f"sets) without a missing score. Got {len(names)} columns and {len(table)} such rows."
             )
-        ranks, difference, p_value = friedman_nemenyi(-table if greater_is_better else table, alpha)
+        from sklearn_xai.model_selection._ranking import friedman, nemenyi_difference, ranks_of
+
+        ranks = ranks_of(table if greater_is_better else -table)
         display = cls(
-            dict(zip(names, ranks.tolist(), strict=True)),
-            difference,
+            dict(zip(names, ranks.mean(axis=0).tolist(), strict=True)),
+            nemenyi_difference(len(names), len(table), alpha),
             n_datasets=len(table),
-            p_value=p_value,
+            p_value=friedman(ranks)[1],
             control=control_among(names, control, caller),
             name=name,
         )
@@ -326,3 +329,21 @@ def _text(ax: Axes, x: float, y: float, text: str, **kwargs: Any) -> Text:
 def _text_size(ax: Axes, unit: float) -> float:
     """Return the font size: smaller in axes that are low or narrow."""
     return max(SMALLEST_TEXT, min(TEXT_SIZE * unit, 2.4 * inches_of(ax)[0]))
+
+
+def levels_of(spans: Sequence[tuple[float, float]]) -> list[int]:
+    """Return for each span the lowest level on which it touches no earlier one.
+
+    Examples
+    --------
+    >>> from sklearn_xai.display._critical_difference import levels_of
+    >>> levels_of([(1, 3), (2, 4), (3.5, 5)])
+    [0, 1, 0]
+    """
+    levels: list[int] = []
+    for i, (low, high) in enumerate(spans):
+        taken = {
+            levels[j] for j, (other_low, other_high) in enumerate(spans[:i]) if low <= other_high and other_low <= high
+        }
+        levels.append(next(level for level in range(i + 1) if level not in taken))
+    return levels

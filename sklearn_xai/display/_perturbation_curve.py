@@ -142,6 +142,7 @@ class PerturbationCurveDisplay:
         *,
         kind: str = "deletion",
         control: str | None = "auto",
+        judge: str | None = "first",
         n_steps: int | None = None,
         removal: str | None = None,
         random_state: Any = None,
@@ -163,6 +164,10 @@ class PerturbationCurveDisplay:
             Whether players are removed from the row or put into the background.
         control : str or None, default="auto"
             Which of `explainers` is a random control; "auto" takes the first whose name contains "random".
+        judge : str or None, default="first"
+            Which of `explainers` removes the players for all of them, by its background, removal and target, so that
+            all curves begin and end alike; "first" is the first. None lets each explainer remove them itself: other
+            draws from the background then move whole curves. Needed where explainers have other players.
         n_steps : int or None, default=None
             Number of steps, as in ``sklearn_xai.metrics.perturbation_curve``.
         removal : str or None, default=None
@@ -195,10 +200,17 @@ class PerturbationCurveDisplay:
         if not explainers:
             raise ValueError(f"The 'explainers' parameter of {caller} must hold at least one explainer. Got none.")
         control = control_among([str(key) for key in explainers], control, caller)
+        if judge is not None:
+            judge = next(iter(explainers)) if judge == "first" and "first" not in explainers else judge
+            check_choice(judge, [*explainers], "judge", caller)
         from sklearn_xai.metrics import perturbation_curve
 
         options = {"kind": kind, "n_steps": n_steps, "removal": removal, "random_state": random_state}
-        found = {key: perturbation_curve(explainer, X, **options) for key, explainer in explainers.items()}
+        judges = explainers if judge is None else dict.fromkeys(explainers, explainers[judge])
+        found = {}
+        for key, explainer in explainers.items():
+            told = {} if judges[key] is explainer else {"attributions": np.asarray(explainer.transform(X))}
+            found[key] = perturbation_curve(judges[key], X, **told, **options)
         fractions, curves = on_common_fractions(found)
         display = cls(fractions, curves, kind=kind, control=control, target_name=target_name, name=name)
         return display.plot(ax, spread=spread, max_display=max_display)

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 from scipy.stats import friedmanchisquare
 
 from sklearn_xai.display import CriticalDifferenceDisplay
-from sklearn_xai.display._rank_arrays import friedman_nemenyi, groups_within, levels_of
+from sklearn_xai.display._critical_difference import levels_of
 from sklearn_xai.display._series import CONTROL
 
 RANKS = {"Random control": 4.6, "IG": 1.4, "SHAP": 1.9, "Saliency": 3.0, "LRP": 4.1}
@@ -128,26 +128,23 @@ def test_keywords_reach_the_bars(ax):
 
 
 def test_groups_are_the_largest_sets_within_the_difference():
-    assert groups_within({"a": 1.0, "b": 1.4, "c": 1.8, "d": 2.2, "e": 9.0}, 0.8) == [["a", "b", "c"], ["b", "c", "d"]]
-    assert groups_within({"a": 1.0, "b": 3.0}, 1.0) == []
+    ranks = {"a": 1.0, "b": 1.4, "c": 1.8, "d": 2.2, "e": 9.0}
+    assert CriticalDifferenceDisplay(ranks, 0.8).groups == [["a", "b", "c"], ["b", "c", "d"]]
+    assert CriticalDifferenceDisplay({"a": 1.0, "b": 3.0}, 1.0).groups == []
     # 0.1 + 0.2 is a little more than 0.3
-    assert groups_within({"a": 0.3, "b": 0.1 + 0.2 + 0.3}, 0.3) == [["a", "b"]]
+    assert CriticalDifferenceDisplay({"a": 0.3, "b": 0.1 + 0.2 + 0.3}, 0.3).groups == [["a", "b"]]
 
 
 def test_levels_part_what_touches():
     assert levels_of([(1, 4), (2, 5), (3, 6), (4.5, 7), (8, 9)]) == [0, 1, 2, 0, 0]
 
 
-def test_friedman_and_nemenyi_are_those_of_the_literature():
-    # Demsar (2006), table 6: four classifiers on 14 data sets, mean ranks and CD at alpha = 0.05.
-    rng = np.random.RandomState(0)
-    losses = rng.rand(14, 4)
-    losses[3, :2] = losses[3, 0]  # a tie
-    ranks, difference, p_value = friedman_nemenyi(losses, 0.05)
-    assert difference == pytest.approx(2.569 * np.sqrt(4 * 5 / (6 * 14)), rel=1e-3)
-    assert p_value == pytest.approx(friedmanchisquare(*losses.T).pvalue)
-    assert ranks.sum() == pytest.approx(10)
-    assert friedman_nemenyi(np.ones((3, 4)), 0.05)[2] == 1.0
+def test_from_scores_tests_by_friedman_and_nemenyi(ax):
+    scores = pd.DataFrame(np.random.RandomState(0).rand(14, 4), columns=list("abcd"))
+    display = CriticalDifferenceDisplay.from_scores(scores, ax=ax)
+    # Demsar (2006), table 5: q = 2.569 for four at 0.05
+    assert display.critical_difference == pytest.approx(2.569 * np.sqrt(4 * 5 / (6 * 14)), rel=1e-3)
+    assert display.p_value == pytest.approx(friedmanchisquare(*scores.to_numpy().T).pvalue)
 
 
 def test_from_scores_ranks_within_each_row(ax):

@@ -223,14 +223,29 @@ def test_from_explainers_draws_what_the_metric_says(ax, kind):
     assert display.control == "Random"
     assert display.ax_ is ax
     for name, explainer in fitted.items():
-        fractions, values = perturbation_curve(explainer, X, kind=kind, random_state=0)
+        attributions = explainer.transform(X)
+        fractions, values = perturbation_curve(fitted["IxG"], X, kind=kind, attributions=attributions, random_state=0)
         assert_allclose(display.fractions, fractions)
         assert_allclose(display.curves[name], values)
     better = display.auc["IxG"] < display.auc["Random"]
     assert better == (kind == "deletion")
 
 
+def test_curves_under_one_judge_begin_and_end_alike(ax):
+    fitted, X = explainers()
+    fitted["Random"].fit(np.ones((3, 4), dtype=np.float32))
+    judged = PerturbationCurveDisplay.from_explainers(fitted, X, judge="Random", ax=ax, random_state=0)
+    for at in (0, -1):
+        assert_allclose(judged.curves["IxG"][:, at], judged.curves["Random"][:, at])
+    assert_allclose(judged.curves["IxG"][:, -1], 6.0, rtol=1e-6)  # the output for the other background
+    apart = PerturbationCurveDisplay.from_explainers(fitted, X, judge=None, ax=ax, random_state=0)
+    assert_allclose(apart.curves["IxG"][:, -1], 0.0, atol=1e-6)
+    assert_allclose(apart.curves["Random"][:, -1], 6.0, rtol=1e-6)
+
+
 def test_from_explainers_names_what_is_wrong():
+    with pytest.raises(ValueError, match=r"'judge' parameter of PerturbationCurveDisplay.from_explainers .* 'no'"):
+        PerturbationCurveDisplay.from_explainers({"IG": None}, np.zeros((2, 2)), judge="no")
     with pytest.raises(ValueError, match=r"'explainers' parameter of PerturbationCurveDisplay.from_explainers"):
         PerturbationCurveDisplay.from_explainers({}, np.zeros((2, 2)))
     with pytest.raises(ValueError, match=r"'control' parameter of PerturbationCurveDisplay.from_explainers .* 'no'"):
