@@ -11,8 +11,8 @@ from sklearn_xai.metrics._registry import explanation_metric
 _TEXTS = {
     "reference": """reference : array-like, shap.Explanation or fitted explainer
         What to agree with: the true attributions of the same rows, another explanation of them, or an explainer, whose
-        attributions of the same outputs are taken. Where one side has the channels of images added up, so gets the
-        other.""",
+        attributions of the same outputs are taken. Where one side has the channels of images added up, those of
+        the other are too.""",
     "k": """k : int or None, default=None
         How many players are named. None takes a quarter of them, rounded up. Of a row whose reference names fewer,
         its other attributions being zero, it is as many as that.""",
