@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Integral, Real
 from typing import Any
 
@@ -25,7 +26,7 @@ def checked_count(caller: str, name: str, value: Any, least: int = 1, most: int 
 
 def checked_number(caller: str, name: str, value: Any, low: float, high: float, brackets: str = "[)") -> float:
     """Return a finite number of an interval; ``brackets`` say which of its ends belong to it."""
-    fits = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value)
+    fits = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
     if not (
         fits
         and (value > low or (value == low and brackets[0] == "["))

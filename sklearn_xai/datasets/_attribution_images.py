@@ -26,7 +26,7 @@ def make_attribution_images(
     n_samples: int = 100,
     *,
     n_classes: int = 3,
-    image_size: Any = 24,
+    image_size: Any = 28,
     n_channels: int = 1,
     object_size: int = 7,
     background: str = "noise",
@@ -55,7 +55,7 @@ def make_attribution_images(
         Number of images; of each class as many, give or take one.
     n_classes : int from 2 to 5, default=3
         Number of classes.
-    image_size : int or (int, int), default=24
+    image_size : int or (int, int), default=28
         Height and width of the images, in pixels.
     n_channels : int, default=1
         Number of channels. An object looks the same in all of them.
@@ -68,7 +68,7 @@ def make_attribution_images(
         The largest absolute value of the background, and the width of its distribution.
     n_distractors : int, default=0
         Number of squares of pixels 1, the brightest objects there are, that have no say in the class. No two objects
-        overlap.
+        overlap: as many are allowed as find a place wherever the others are.
     dtype : {float32, float64}, default=float32
         Type of the images and the model.
     random_state : int, RandomState instance or None, default=None
@@ -114,7 +114,7 @@ def make_attribution_images(
     >>> from sklearn_xai.datasets import make_attribution_images
     >>> X, y, masks, model = make_attribution_images(9, n_distractors=1, random_state=0, return_model=True)
     >>> X.shape, masks.shape
-    ((9, 1, 24, 24), (9, 24, 24))
+    ((9, 1, 28, 28), (9, 28, 28))
     >>> found = SaliencyExplainer(model, target=0).fit(X).transform(X)[:, 0]
     >>> bool(((found[y == 0] != 0) == masks[y == 0]).all())
     True

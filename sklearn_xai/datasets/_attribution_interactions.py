@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Integral, Real
 from typing import Any
 
@@ -262,7 +263,7 @@ def _checked_term(term, n_features):
         kind, columns, coefficient = None, [], 0.0
     whole = all(isinstance(j, Integral) and not isinstance(j, bool) and 0 <= j < n_features for j in columns)
     least = 1 if kind == "linear" else 2
-    number = isinstance(coefficient, Real) and not isinstance(coefficient, bool) and np.isfinite(coefficient)
+    number = isinstance(coefficient, Real) and not isinstance(coefficient, bool) and math.isfinite(coefficient)
     if not (
         isinstance(kind, str)
         and kind in KINDS
