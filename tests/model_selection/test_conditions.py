@@ -143,6 +143,17 @@ def test_a_seed_of_its_own_keeps_the_draws_of_the_method(random_state):
         assert found.overall["spearman"] == pytest.approx(1.0)
 
 
+def test_without_a_seed_the_folds_share_one_when_seeds_are_a_source(X, y):
+    Seeded.trainings.clear()
+    explainer = LocalSurrogateExplainer(Seeded(), n_samples=16)
+    explanation_stability(explainer, X, y, cv=3, X_eval=X[:2])
+    assert len({seed for _, seed in Seeded.trainings}) == 3
+    Seeded.trainings.clear()
+    explanation_stability(explainer, X, y, cv=3, X_eval=X[:2], sources=("folds", "seeds"), n_repeats=3)
+    seeds = [seed for _, seed in Seeded.trainings]
+    assert sorted(seeds.count(seed) for seed in set(seeds)) == [1, 1, 3]
+
+
 def test_a_retrained_net_is_explained_with_the_same_draws():
     X, y, _ = table()
     net = regressor(max_epochs=1, lr=0.0)  # nothing is learned: the seed shows in the first weights only
