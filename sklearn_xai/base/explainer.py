@@ -46,7 +46,7 @@ extras : dict of str to ndarray (n_rows, ...); more facts of each row, shown by 
 """
 
 PROBE_ROWS = 2_000  # background rows from which the preprocessing is probed
-REMOVAL_ROWS = 16  # background rows over which a removed column is averaged in score and coalition_values
+REMOVAL_ROWS = 16  # rows given to fit over which a removed column is averaged in score and coalition_values
 _CHUNK_CELLS = 2**21
 
 # Constraints of parameters that several explainers have and the base reads; their texts are in ``_docs``.
@@ -70,6 +70,8 @@ class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, 
         Whether it is faster for knowing which column feeds which input of the model, which takes time to find out.
     _additive : bool
         Whether the attributions of a row should add up to its output less the base value.
+    _one_target : bool
+        Whether ``fit`` learns of the explained output only, so that no other one can be explained then.
     _inputs : tuple of {"table", "image", "tokens"}
         What the method explains; ``all_explainers(inputs=...)`` selects by it.
     """
@@ -77,6 +79,7 @@ class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, 
     _gradients = False
     _probing = True
     _additive = False
+    _one_target = False
     _inputs: tuple[str, ...] = ("table",)
     _gap_advice = "Raise the number of evaluations"
 
@@ -199,7 +202,7 @@ class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, 
         self.background_ = self._choose_background(X, probes, rng)
         if self._model.columns is not None:
             self._model.columns.learn(X if self._gradients else self.background_)
-        self._find_removal(rng)
+        self._find_removal(X)
         self._prepare(X, y, rng)
         return self
 
@@ -241,10 +244,11 @@ class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, 
             return strata_rows(X, size, rng, lambda rows: order_keys(self._model, self._target_index, rows))
         return sample_rows(probes, size, rng)
 
-    def _find_removal(self, rng):
+    def _find_removal(self, X):
         """Find what removed columns are filled up with, and what the model says of a row without any of its own."""
         removal = getattr(self, "removal", "marginal")
-        self._fillers = sample_rows(self.background_, REMOVAL_ROWS, rng)
+        # Drawn apart from all else: explainers of one seed and background remove columns alike, and can be compared.
+        self._fillers = sample_rows(X, REMOVAL_ROWS, own_random_state(self.random_state))
         self._coalitions = self._coalitions_under(removal, type(self).__name__)
         without = typical_row(self.background_) if removal == "baseline" else self.background_
         self.base_outputs_ = self._model.outputs(without).mean(axis=0)

@@ -64,10 +64,20 @@ class Scoring:
         Returns
         -------
         attributions : ndarray of shape (n_samples, n_players), or of the shape of X where it is not a table
+
+        Raises
+        ------
+        ValueError
+            If there is no such output, or ``fit`` has learned of another one only, as surrogates do.
         """
         check_is_fitted(self)
         X = check_rows(self, X, reset=False)
         targets = self._indices(X, targets)
+        if self._one_target and not isinstance(self._target_index, str) and (targets != self._target_index).any():
+            raise ValueError(
+                f"{type(self).__name__} has learned of the output {self._target_index} only. To explain others too, fit "
+                f"it with target='all'. Got targets {np.unique(targets).tolist()}."
+            )
         values = np.empty((len(X), *self._value_shape), dtype=self._model.dtype)
         for index in np.unique(targets):
             rows = np.flatnonzero(targets == index)

@@ -15,7 +15,7 @@ _LEAST_ENTROPY = 0.01  # of the largest there is: what is divided by at least
 _MIRRORED = 1e-5  # by this share of their spread two outputs may miss adding up to a constant
 
 
-@explanation_metric(family="randomisation", greater_is_better=False, network=True)
+@explanation_metric(family="randomisation", greater_is_better=False, network=True, refits=True)
 def parameter_randomisation(
     explainer,
     X,
@@ -94,7 +94,9 @@ def parameter_randomisation(
     return mean_of(scores, sample_wise)
 
 
-@explanation_metric(family="randomisation", greater_is_better=False, network=True, inputs=("table", "image"))
+@explanation_metric(
+    family="randomisation", greater_is_better=False, network=True, inputs=("table", "image"), refits=True
+)
 def smooth_parameter_randomisation(
     explainer,
     X,
@@ -174,7 +176,7 @@ def smooth_parameter_randomisation(
     return mean_of(scores, sample_wise)
 
 
-@explanation_metric(family="randomisation", greater_is_better=True, network=True)
+@explanation_metric(family="randomisation", greater_is_better=True, network=True, refits=True)
 def efficient_parameter_randomisation(
     explainer, X, y=None, *, attributions=None, n_bins=None, sample_wise=False, random_state=None
 ):
@@ -209,7 +211,7 @@ def efficient_parameter_randomisation(
     Returns
     -------
     rise : float, or ndarray of shape (n_samples,) if `sample_wise`
-        In [-1, 99], higher being better; 0.0 for an explanation that does not depend on the network. An all-zero
+        In [-1, 100], higher being better; 0.0 for an explanation that does not depend on the network. An all-zero
         explanation, which singles no player out, counts as the most complex one, log n, if shares are taken; in a
         histogram what is constant has entropy 0. Ties need no rule; a single player has 0.0.
 
@@ -355,6 +357,7 @@ def random_target(
     refitting = Refitting(explainer, X, metric="random_target", random_state=0)
     values = explainer.transform(X) if attributions is None else attributions
     own, n_outputs = refitting.own(values), explainer._model.n_outputs
+    every = refitting.around(target="all") if explainer._one_target else explainer
     steps = np.arange(1, n_outputs)
     if len(steps) > n_targets:
         steps = own_random_state(random_state).choice(steps, n_targets, replace=False)
@@ -365,7 +368,9 @@ def random_target(
             others = (targets + step) % n_outputs
             key = others.tobytes()
             if key not in of_output:
-                of_output[key] = np.asarray(explainer.attribute(X, others), dtype=np.float64).reshape(judged.shape)
+                of_output[key] = np.asarray(every.attribute(refitting.rows, others), dtype=np.float64).reshape(
+                    judged.shape
+                )
             pair = judged, of_output[key]
             found.append(compare(*map(np.abs, pair) if absolute else pair))
     return mean_of(found, sample_wise)

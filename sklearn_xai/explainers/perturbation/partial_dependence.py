@@ -110,6 +110,7 @@ class PartialDependenceExplainer(DependencePlots, BaseExplainer):
     array([[-4.5,  0. ,  9. ]])
     """
 
+    _one_target = True
     _parameter_constraints: dict = {
         **BaseExplainer._parameter_constraints,
         **BACKGROUND_PARAMETERS,

@@ -116,6 +116,7 @@ class ForestExplainer(BaseExplainer):
     True
     """
 
+    _one_target = True
     _probing = False
     _parameter_constraints: dict = {
         **BaseExplainer._parameter_constraints,

@@ -143,6 +143,7 @@ class MutualInformationExplainer(BaseExplainer):
     array([ True, False,  True])
     """
 
+    _one_target = True
     _probing = False
     _parameter_constraints: dict = {
         **BaseExplainer._parameter_constraints,

@@ -25,6 +25,7 @@ class GlobalSurrogate(BaseExplainer):
     says that their columns add (``_explain_encoded``). The rows come as numbers.
     """
 
+    _one_target = True
     _one_hot = False  # categories as 0/1 columns, or as one column of codes
     _both_classes = False  # fit both outputs of two classes, though one is explained: then the class is known
     _fidelity_advice = ""
