@@ -25,6 +25,9 @@ class Metric:
         What the explained rows may be.
     network : bool
         Whether the explained estimator must end in a network.
+    refits : bool
+        Whether it fits explainers anew. It then makes the explanation to judge itself, so that this has the draws of
+        those it is held against; one at hand, of other draws, would look as if it depended on the model.
     """
 
     function: Callable
@@ -33,6 +36,7 @@ class Metric:
     needs: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ("table", "image", "tokens")
     network: bool = False
+    refits: bool = False
 
     @property
     def name(self) -> str:

@@ -105,7 +105,7 @@ def _reactions(part):
     return np.hstack(found), _ROUNDING * largest
 
 
-@explanation_metric(family="axioms", greater_is_better=False, inputs=("table", "image"))
+@explanation_metric(family="axioms", greater_is_better=False, inputs=("table", "image"), refits=True)
 def input_invariance(explainer, X, y=None, *, attributions=None, shift=1.0, sample_wise=False, random_state=None):
     r"""Does an explanation change when the inputs are shifted and the model undoes the shift?
 
@@ -178,7 +178,7 @@ def input_invariance(explainer, X, y=None, *, attributions=None, shift=1.0, samp
     return _distance(refitting, attributions, refitting.attributions(shifted, rows), sample_wise)
 
 
-@explanation_metric(family="axioms", greater_is_better=False)
+@explanation_metric(family="axioms", greater_is_better=False, inputs=("table", "image"), refits=True)
 def implementation_invariance(
     explainer, X, y=None, *, attributions=None, equivalent=None, sample_wise=False, random_state=None
 ):
@@ -193,6 +193,7 @@ def implementation_invariance(
     Parameters
     ----------
     explainer : fitted explainer
+        Also of tokens, if an `equivalent` is given.
     X : array-like or DataFrame of shape (n_samples, n_features), or array of shape (n_samples, ...)
         Rows to explain.
     y : ignored

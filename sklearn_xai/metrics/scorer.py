@@ -123,7 +123,8 @@ class ExplanationScorer:
         X : array-like or DataFrame of shape (n_samples, n_features)
         y : array-like of shape (n_samples,), default=None
         attributions : shap.Explanation or array, default=None
-            What `explainer.explain(X)` gave. A metric that does not take it explains the rows itself.
+            What `explainer.explain(X)` gave. A metric that does not take it explains the rows itself, and so does one
+            that fits the explainer anew.
         sample_wise : bool, default=False
             Whether to ask for one number per row, of a metric that can give it.
         **params : dict
@@ -134,7 +135,8 @@ class ExplanationScorer:
         value : ndarray
             Of shape (), or (n_samples,).
         """
-        at_hand = {"y": y, "attributions": attributions, "sample_wise": sample_wise or None}
+        refits = self.known is not None and self.known.refits
+        at_hand = {"y": y, "attributions": None if refits else attributions, "sample_wise": sample_wise or None}
         arguments = {name: v for name, v in at_hand.items() if v is not None and self.takes(name)}
         arguments |= self.kwargs | params
         missing = [name for name in (self.known.needs if self.known else ()) if arguments.get(name) is None]
