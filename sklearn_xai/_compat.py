@@ -7,10 +7,16 @@ from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 
+try:
+    from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
+except ImportError:  # before scikit-learn 1.7
+    from sklearn.utils._estimator_html_repr import _VisualBlock as VisualBlock  # type: ignore[no-redef]
+
 __all__ = [
     "Interval",
     "RealNotInt",
     "StrOptions",
+    "VisualBlock",
     "available_if",
     "check_feature_names_in",
     "fit_context",

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from sklearn_xai.model_selection.comparison import compare_explainers
 from sklearn_xai.model_selection.folds import cross_val_attributions
+from sklearn_xai.model_selection.selection import ExplainerSelector
 from sklearn_xai.model_selection.stability import explanation_stability, stability_from_attributions
 
-__all__ = ["compare_explainers", "cross_val_attributions", "explanation_stability", "stability_from_attributions"]
+__all__ = [
+    "ExplainerSelector",
+    "compare_explainers",
+    "cross_val_attributions",
+    "explanation_stability",
+    "stability_from_attributions",
+]
