@@ -81,4 +81,5 @@ def quantus_scores(name, module, X, y, attributions, *, explain=None, masks=None
         arguments["s_batch"] = masks
     if explain is not None:
         arguments["explain_func"] = lambda model, inputs, targets, **_: explain(model, inputs, targets)
-    return metric(model=module, channel_first=True, softmax=False, device="cpu", **arguments | (call or {}))
+    settings = {"channel_first": True, "softmax": False, "device": "cpu"}
+    return metric(model=module, **settings | arguments | (call or {}))

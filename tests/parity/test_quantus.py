@@ -1,4 +1,6 @@
-"""Quantus 0.6 beside the same measures here: equal where the definitions are, and how far apart where they are not.
+"""Quantus 0.6 on faithfulness and completeness, beside the same measures here.
+
+Equal where the definitions are; where they are not, how far apart.
 
 The network, the images, the attributions and the draws are the same on both sides. A removed pixel becomes 0: the only
 background row is black.
@@ -11,7 +13,6 @@ from functools import cache
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.datasets import load_digits
 from torch import nn
 
 from sklearn_xai import IntegratedGradientsExplainer, SaliencyExplainer
@@ -23,50 +24,14 @@ from sklearn_xai.metrics import (
     infidelity,
     monotonicity_correlation,
     perturbation_curve,
+    road,
     sensitivity_n,
 )
 from tests.oracles import seeded
+from tests.parity.quantus_digits import BLACK, N_PIXELS, N_ROWS, both, digits, explained, network, network_classes
 from tests.parity.quantus_peer import quantus_scores
 
 pytestmark = pytest.mark.slow
-
-N_ROWS, SIDE = 12, 8
-N_PIXELS = SIDE * SIDE
-BLACK = np.zeros((1, 1, SIDE, SIDE), dtype=np.float32)
-
-
-def cnn():
-    return nn.Sequential(
-        nn.Conv2d(1, 6, 3, padding=1), nn.Tanh(), nn.Conv2d(6, 8, 3, stride=2), nn.ReLU(), nn.Flatten(),
-        nn.Linear(72, 10),
-    )  # fmt: skip
-
-
-@cache
-def network():
-    return seeded(cnn, dtype=None)
-
-
-@cache
-def digits(n=N_ROWS):
-    """Return images of which no pixel is quite black, so that each one that is removed changes something."""
-    images = load_digits().images[:n, np.newaxis] / 16
-    return (images + np.random.RandomState(0).uniform(0.02, 0.1, images.shape)).astype(np.float32)
-
-
-@cache
-def explained(method=SaliencyExplainer):
-    """Return an explainer of the network's first output, its attributions of the images, and that output's index."""
-    explainer = method(network(), target=0).fit(BLACK)
-    return explainer, explainer.transform(digits()), np.zeros(N_ROWS, dtype=int)
-
-
-def both(name, method=SaliencyExplainer, attributions=None, **parameters):
-    """Return Quantus's scores of the images."""
-    _, own, y = explained(method)
-    return np.asarray(
-        quantus_scores(name, network(), digits(), y, own if attributions is None else attributions, **parameters)
-    )
 
 
 def pixels(subsets):
@@ -206,6 +171,25 @@ def test_sensitivity_n_of_exact_attributions():
 
     assert np.mean(theirs(100, batch_size=100)) < 0.5
     assert_array_equal(theirs(100), theirs(64))
+
+
+def test_road_with_the_same_noise(monkeypatch):
+    """The share of rows that keep their class without the most relevant pixels, at one percentage.
+
+    Quantus draws 0.01 times standard normal noise for each image and percentage; here it is left out on both sides. Of
+    more rows than its batch holds, only the first batch counts.
+    """
+    explainer, attributions, _ = explained()
+    labels = network_classes(digits())
+    monkeypatch.setattr(np.random, "randn", lambda *shape: np.zeros(shape))
+    for percentage in (10, 40, 80):
+        options = {"percentages": [percentage], "noise": 0.0}
+        theirs = quantus_scores("ROAD", network(), digits(), labels, attributions, **options)[percentage]
+        lost = road(
+            explainer, digits(), labels, attributions=attributions, order="morf", measure="accuracy", random_state=0,
+            **options,
+        )  # fmt: skip
+        assert 1 - lost == pytest.approx(theirs)
 
 
 # ---------------------------------------------------------------- axioms
