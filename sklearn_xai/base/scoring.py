@@ -75,8 +75,8 @@ class Scoring:
         targets = self._indices(X, targets)
         if self._one_target and not isinstance(self._target_index, str) and (targets != self._target_index).any():
             raise ValueError(
-                f"{type(self).__name__} has learned of the output {self._target_index} only. To explain others too, fit "
-                f"it with target='all'. Got targets {np.unique(targets).tolist()}."
+                f"{type(self).__name__} has learned of the output {self._target_index} only. To explain others too, "
+                f"fit it with target='all'. Got targets {np.unique(targets).tolist()}."
             )
         values = np.empty((len(X), *self._value_shape), dtype=self._model.dtype)
         for index in np.unique(targets):
