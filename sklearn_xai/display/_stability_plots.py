@@ -35,7 +35,6 @@ SOURCES = {
     "seeds": "retraining with another seed",
     "backgrounds": "other background rows",
     "noise": "noise on the rows",
-    "interaction": "sources acting together",
 }
 UNITS = {"folds": "fold", "seeds": "seed", "backgrounds": "background", "noise": "noise"}
 

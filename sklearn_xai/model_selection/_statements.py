@@ -15,7 +15,6 @@ _CAUSES = {
     "seeds": "retraining with another seed",
     "backgrounds": "other background rows",
     "noise": "noise on the rows",
-    "interaction": "sources acting together",
 }
 _MOST_COLUMNS = 3
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")

@@ -13,8 +13,10 @@ with w_u = 1 if they differ in u and 0 if not. The mean over rows of the left si
 conditions with the same weights w, is regressed on w by weighted least squares with no component below 0. The
 row-to-row variance is the covariance over rows of two conditions that share nothing.
 
-Two sources differ from the others. A background is drawn from the rows of its fold, so that backgrounds are nested in
-folds. Noise has a level 0, no noise, that adds nothing: it counts by the half that the other condition has.
+Three sources differ from the others. A background is drawn from the rows of its fold, so that backgrounds are nested in
+folds. A seed on other rows is another draw in all but name: what seeds do together with another source is counted to the
+seeds, as what another seed changes. Noise has a level 0, no noise, that adds nothing: it counts by the half that the other
+condition has.
 """
 
 from __future__ import annotations
@@ -79,7 +81,7 @@ def differing(conditions, pairs) -> np.ndarray:
 
 
 def _name(component):
-    return component[0] if len(component) == 1 else "interaction"
+    return component[0] if len(component) == 1 else "seeds"  # all pairs that are told apart have seeds
 
 
 def _of(components, name):
@@ -96,9 +98,7 @@ def _identified(conditions):
     """
     pairs = np.array(list(combinations(range(len(next(iter(conditions.values())))), 2)))
     sources = list(conditions)
-    crossed = [
-        pair for pair in combinations(sources, 2) if "noise" not in pair and set(pair) != {"folds", "backgrounds"}
-    ]
+    crossed = [pair for pair in combinations(sources, 2) if "noise" not in pair and "seeds" in pair]
     components = [(source,) for source in sources]
     weights = np.stack([_weights(component, conditions, pairs) for component in components], axis=1)
     if np.linalg.matrix_rank(weights) < len(components):

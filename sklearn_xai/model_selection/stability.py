@@ -36,13 +36,13 @@ def explanation_stability(
     variance of an attribution is split as
 
     .. math:: \mathrm{Var}(\phi_j) = \sigma^2_{rows} + \sigma^2_{folds} + \sigma^2_{seeds}
-              + \sigma^2_{backgrounds} + \sigma^2_{noise} + \sigma^2_{interaction}
+              + \sigma^2_{backgrounds} + \sigma^2_{noise}
 
     by the random-effects equation :math:`\frac{1}{2} E(\phi_c - \phi_{c'})^2 = \sum_u w_u \sigma^2_u`, where u runs
     over the sources, and pairs of them, in which the conditions c and c' differ (w_u = 1; noise against no noise:
     1/2). Its left side is averaged over rows and over all pairs of conditions alike; weighted least squares, with no
-    component below 0, gives the right side. Backgrounds are nested in folds, and noise counts with its interactions;
-    seeds interact with folds and with backgrounds.
+    component below 0, gives the right side. Backgrounds are nested in folds. Seeds and noise count with what they do
+    together with other sources, as the same seed on other rows is another draw.
 
     Parameters
     ----------
@@ -108,9 +108,8 @@ def explanation_stability(
 
         Of the disagreement, where the unit is that of the attributions, squared:
 
-        - `decomposition`: Bunch of `components` (dict from source, and "interaction" where the conditions tell it, to
-          variance, added up over players), `shares` (those divided by their sum), `disagreement` (their sum), `rows`
-          (row-to-row variance), `reliability` (rows / (rows + disagreement), an intraclass correlation) and `columns`
+        - `decomposition`: Bunch of `components` (dict from source to variance, added up over players), `shares` (those
+          divided by their sum), `disagreement` (their sum), `rows` (row-to-row variance), `reliability` (rows / (rows + disagreement), an intraclass correlation) and `columns`
           (DataFrame of each player's own components, which add up to the overall ones where none is held at 0).
 
         Of the columns:
