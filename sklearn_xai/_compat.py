@@ -10,7 +10,7 @@ from sklearn.utils.validation import _check_feature_names_in as check_feature_na
 try:
     from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
 except ImportError:  # before scikit-learn 1.7
-    from sklearn.utils._estimator_html_repr import _VisualBlock as VisualBlock  # type: ignore[no-redef]
+    from sklearn.utils._estimator_html_repr import _VisualBlock as VisualBlock
 
 __all__ = [
     "Interval",

@@ -58,7 +58,7 @@ class ExplanationScorer:
         # Candidates of a search are scored with the same draws, in whichever process.
         self.kwargs = {"random_state": 0, **kwargs} if self.known else kwargs
         self._given = kwargs
-        self._requests: dict[str, bool | str | None] = {}
+        self._requests = {}
         parameters = inspect.signature(self.metric).parameters
         self._parameters = [
             name for name, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)

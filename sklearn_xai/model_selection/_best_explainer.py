@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sklearn.base import TransformerMixin
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -18,7 +19,7 @@ def _explains(method):
     return check
 
 
-class BestExplainer:
+class BestExplainer(TransformerMixin):
     """Mixin: methods of the best explainer."""
 
     def _best(self, what):

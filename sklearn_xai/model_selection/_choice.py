@@ -11,8 +11,10 @@ from sklearn_xai.model_selection._evaluation import Measured
 from sklearn_xai.model_selection._ranking import (
     alike,
     alike_groups,
+    bootstrap_control_difference,
     bootstrap_difference,
     bootstrap_ranks,
+    dunn_difference,
     friedman,
     nemenyi_difference,
     ranks_of,
@@ -66,7 +68,8 @@ class Verdict:
     mean_ranks : dict of str to float
     statistic, p_value : float
         That all explainers are alike.
-    critical_difference : float
+    critical_difference, control_difference : float
+        Between any two; of one that is better than the control.
     groups : list of list of str
         Explainers that are not told apart.
     """
@@ -76,6 +79,7 @@ class Verdict:
     statistic: float
     p_value: float
     critical_difference: float
+    control_difference: float
     groups: list[list[str]]
 
 
@@ -116,7 +120,7 @@ def _spread_out(values, n):
     return values if values.shape == (n,) else np.full(n, values.mean())
 
 
-def verdict_of(scores: Scores, results, *, test, alpha, same_rows, n_bootstrap, random_state) -> Verdict:
+def verdict_of(scores: Scores, results, *, control, test, alpha, same_rows, n_bootstrap, random_state) -> Verdict:
     """Rank the explainers within each block, a metric in a fold, and test the differences of their mean ranks."""
     signed = scores.means[scores.ranked] * scores.signs[scores.ranked][:, None, None]
     ranks = ranks_of(signed)
@@ -125,13 +129,17 @@ def verdict_of(scores: Scores, results, *, test, alpha, same_rows, n_bootstrap, 
     statistic, p_value = friedman(blocks)
     if test == "nemenyi":
         difference = nemenyi_difference(len(scores.names), len(blocks), alpha)
+        advantage = dunn_difference(len(scores.names), len(blocks), alpha)
     else:
         rows = row_scores(results, scores)
         drawn = bootstrap_ranks(rows, n_bootstrap=n_bootstrap, shared=same_rows, random_state=random_state)
         # Two places exchanged in one block change a mean rank by half a rank at least: a tie that is broken.
-        difference, p_value = bootstrap_difference(drawn, mean_ranks, alpha, least=0.5 / len(blocks))
+        least = 0.5 / len(blocks)
+        difference, p_value = bootstrap_difference(drawn, mean_ranks, alpha, least)
+        place = scores.names.index(control) if control is not None else 0
+        advantage = bootstrap_control_difference(drawn, mean_ranks, place, alpha, least)
     named = {name: float(rank) for name, rank in zip(scores.names, mean_ranks, strict=True)}
-    return Verdict(ranks, named, statistic, p_value, difference, alike_groups(named, difference))
+    return Verdict(ranks, named, statistic, p_value, difference, advantage, alike_groups(named, difference))
 
 
 def results_table(results: dict[str, list[Measured]], scores: Scores, verdict: Verdict, best, control) -> pd.DataFrame:
@@ -157,9 +165,9 @@ def results_table(results: dict[str, list[Measured]], scores: Scores, verdict: V
 
 
 def better_than(verdict: Verdict, names, control) -> np.ndarray:
-    """Say of each explainer whether its mean rank is better than the control's by more than the critical difference."""
+    """Say of each explainer whether its mean rank is better than the control's by more than chance makes it."""
     ranks, against = np.array([verdict.mean_ranks[name] for name in names]), verdict.mean_ranks[control]
-    return (ranks < against) & ~alike(ranks, against, verdict.critical_difference)
+    return (ranks < against) & ~alike(ranks, against, verdict.control_difference)
 
 
 def blocks_table(values, metrics, names) -> pd.DataFrame:

@@ -7,7 +7,9 @@ from numbers import Integral, Real
 from time import perf_counter
 
 import numpy as np
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import indexable
 
 from sklearn_xai._compat import Interval, StrOptions, fit_context
 from sklearn_xai._rng import own_random_state
@@ -22,13 +24,14 @@ from sklearn_xai.model_selection._choice import (
 from sklearn_xai.model_selection._evaluation import Fold, Task, as_seed, evaluate, with_seed
 from sklearn_xai.model_selection._selector_inputs import checked_params, chosen_metrics, tell_left_out, with_control
 from sklearn_xai.model_selection.comparison import OWN, comparison_scorers, comparison_table
-from sklearn_xai.model_selection.folds import fold_indices, fold_seeds
+from sklearn_xai.model_selection.folds import explaining, fold_indices, fold_seeds
 from sklearn_xai.model_selection.inputs import given, n_rows, reference_name, rows_to_explain
+from sklearn_xai.models import is_mapping
 
 _TOP_K = 5  # players named in the attrs of the comparison, as compare_explainers does by default
 
 
-class ExplainerSelector(BestExplainer, MetaEstimatorMixin, TransformerMixin, BaseEstimator):
+class ExplainerSelector(BestExplainer, MetaEstimatorMixin, BaseEstimator):
     """Which of several explainers is the best on this model and these rows, and is it better than chance?
 
     In each fold, the estimator is trained once for all explainers that share it; each explainer explains rows of the
@@ -89,9 +92,12 @@ class ExplainerSelector(BestExplainer, MetaEstimatorMixin, TransformerMixin, Bas
     scores_, ranks_ : DataFrame
         What each metric says, and the ranks, with a row for each (metric, fold) and a column for each explainer.
     mean_ranks_ : dict of str to float
-        For :class:`~sklearn_xai.display.CriticalDifferenceDisplay`, with the next four.
+        For :class:`~sklearn_xai.display.CriticalDifferenceDisplay`, with `critical_difference_`, `n_blocks_`,
+        `p_value_` and `control_`.
     critical_difference_ : float
         Mean ranks that differ by more are told apart.
+    control_difference_ : float
+        A mean rank that is smaller than the control's by more than this is `better_than_control`.
     groups_ : list of list of str
         The largest sets of explainers that are not told apart.
     n_blocks_ : int
@@ -127,9 +133,10 @@ class ExplainerSelector(BestExplainer, MetaEstimatorMixin, TransformerMixin, Bas
     Notes
     -----
     *Nemenyi.* The critical difference of `k` explainers and `N` blocks is `q * sqrt(k (k + 1) / (6 N))`, beside
-    Friedman's test. Both take blocks for independent. They are not: folds share most of their training rows, and what
-    makes one metric prefer an explainer may make another. So the differences it finds are somewhat too many; with few
-    folds and unlike metrics the fault is small.
+    Friedman's test; against the control alone, `q` is that of Dunn's one-sided test with Bonferroni's correction. All
+    take blocks for independent. They are not: folds share most of their training rows, and what makes one metric prefer
+    an explainer may make another. So the differences they find are somewhat too many; with few folds and unlike
+    metrics the fault is small.
 
     *Bootstrap.* Folds, and rows within them, are drawn with replacement, together for all explainers and metrics, so
     that their dependence is kept; the metrics are taken as they are. The critical difference is what the largest
@@ -232,6 +239,7 @@ class ExplainerSelector(BestExplainer, MetaEstimatorMixin, TransformerMixin, Bas
         caller = type(self).__name__
         explainers, self.control_ = with_control(self.explainers, self.control, super().get_params(deep=False), caller)
         seed = as_seed(self.random_state)
+        X, y = (X, *indexable(y)) if is_mapping(X) else indexable(X, y)
         if X_eval is not None:
             rows_to_explain(X, X_eval, f"{caller}.fit")
         scorers = comparison_scorers(chosen_metrics(self.metrics, explainers, caller), caller, seed)
@@ -246,7 +254,8 @@ class ExplainerSelector(BestExplainer, MetaEstimatorMixin, TransformerMixin, Bas
         self.__dict__.pop("best_explainer_", None)
         if self.refit:
             start = perf_counter()
-            self.best_explainer_ = clone(with_seed(explainers[self.best_name_], last_seed)).fit(X, y)
+            best = with_seed(explainers[self.best_name_], last_seed)
+            self.best_explainer_ = clone(best if y is not None else explaining(best, FrozenEstimator)).fit(X, y)
             self.refit_time_ = perf_counter() - start
         return self
 
@@ -268,6 +277,7 @@ class ExplainerSelector(BestExplainer, MetaEstimatorMixin, TransformerMixin, Bas
         verdict = verdict_of(
             scores,
             results,
+            control=self.control_,
             test=self.test,
             alpha=self.alpha,
             same_rows=same_rows,
@@ -282,7 +292,8 @@ class ExplainerSelector(BestExplainer, MetaEstimatorMixin, TransformerMixin, Bas
         self.scores_ = blocks_table(scores.means, scores.metrics, names)
         self.ranks_ = blocks_table(verdict.ranks, [scores.metrics[m] for m in scores.ranked], names)
         self.mean_ranks_, self.groups_ = verdict.mean_ranks, verdict.groups
-        self.critical_difference_, self.n_blocks_ = verdict.critical_difference, len(self.ranks_)
+        self.critical_difference_, self.control_difference_ = verdict.critical_difference, verdict.control_difference
+        self.n_blocks_ = len(self.ranks_)
         self.statistic_, self.p_value_, self.left_out_ = verdict.statistic, verdict.p_value, scores.left_out
         self.n_splits_ = scores.means.shape[1]
         self.comparison_ = comparison_table(
@@ -302,8 +313,8 @@ class ExplainerSelector(BestExplainer, MetaEstimatorMixin, TransformerMixin, Bas
         warnings.warn(
             f"{type(self).__name__}: no explainer is better than the control {self.control_!r}, whose mean rank over "
             f"{self.n_blocks_} blocks is {ranks[self.control_]:.2f}. The best, {best!r}, has {ranks[best]:.2f}; only a "
-            f"difference above {verdict.critical_difference:.2f} ({self.test}, alpha={self.alpha:g}) tells them apart. "
+            f"difference above {verdict.control_difference:.2f} ({self.test}, alpha={self.alpha:g}) tells them apart. "
             "More folds or metrics lower it.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )

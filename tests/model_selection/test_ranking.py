@@ -10,8 +10,10 @@ from scipy.stats import friedmanchisquare, rankdata
 
 from sklearn_xai.model_selection._ranking import (
     alike_groups,
+    bootstrap_control_difference,
     bootstrap_difference,
     bootstrap_ranks,
+    dunn_difference,
     friedman,
     nemenyi_difference,
     ranks_of,
@@ -49,6 +51,15 @@ def test_critical_differences_are_those_of_the_table():
             found = nemenyi_difference(k, 12, alpha) / np.sqrt(k * (k + 1) / (6 * 12))
             assert found == pytest.approx(q, abs=1.1e-3)
     assert nemenyi_difference(1, 5) == 0.0
+
+
+def test_differences_from_a_control_are_those_of_the_table():
+    # Demsar (2006), table 5 (b): q of Bonferroni-Dunn, two-sided at 0.10, so one-sided at 0.05.
+    published = [1.645, 1.960, 2.128, 2.241, 2.326, 2.394, 2.450, 2.498, 2.539]
+    for k, q in enumerate(published, start=2):
+        assert dunn_difference(k, 12) / np.sqrt(k * (k + 1) / (6 * 12)) == pytest.approx(q, abs=1.1e-3)
+        assert k == 2 or dunn_difference(k, 12) < nemenyi_difference(k, 12)
+    assert dunn_difference(1, 5) == 0.0
 
 
 @settings(deadline=None, max_examples=30)
@@ -96,6 +107,9 @@ def test_the_bootstrap_tells_what_is_far_apart_and_only_that(shared):
     difference, p_value = bootstrap_difference(drawn, mean_ranks, 0.05, 0.01)
     assert abs(mean_ranks[0] - mean_ranks[1]) < difference < mean_ranks[2] - mean_ranks[:2].max()
     assert p_value < 0.01
+    advantage = bootstrap_control_difference(drawn, mean_ranks, 2, 0.05, 0.01)
+    assert 0.01 < advantage < mean_ranks[2] - mean_ranks[:2].max()
+    assert bootstrap_control_difference(drawn, mean_ranks, 0, 0.05, 0.01) > mean_ranks[1] - mean_ranks[0]
     alike = scores_of([0.0, 0.0, 0.0])
     drawn = bootstrap_ranks(alike, n_bootstrap=500, shared=shared, random_state=0)
     mean_ranks = np.mean([ranks_of(fold.mean(axis=2)) for fold in alike], axis=(0, 1))
@@ -107,6 +121,7 @@ def test_without_noise_the_bootstrap_says_what_was_found():
     drawn = bootstrap_ranks(scores, n_bootstrap=50, random_state=0)
     np.testing.assert_array_equal(drawn, np.tile([1.0, 2.0], (50, 1)))
     assert bootstrap_difference(drawn, np.array([1.0, 2.0]), 0.05, 0.0625) == (0.0625, pytest.approx(1 / 51))
+    assert bootstrap_control_difference(drawn, np.array([1.0, 2.0]), 1, 0.05, 0.0625) == 0.0625
 
 
 def test_draws_of_shared_rows_are_the_same_in_all_folds():
