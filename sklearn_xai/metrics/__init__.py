@@ -25,10 +25,10 @@ from sklearn_xai.metrics.localisation import pointing_game, relevance_mass_accur
 from sklearn_xai.metrics.perturbation_curves import deletion_auc, insertion_auc, perturbation_curve
 from sklearn_xai.metrics.pixel_removal import road
 from sklearn_xai.metrics.prediction_gap import prediction_gap_important, prediction_gap_unimportant
+from sklearn_xai.metrics.random_target import random_target
 from sklearn_xai.metrics.randomisation import (
     efficient_parameter_randomisation,
     parameter_randomisation,
-    random_target,
     smooth_parameter_randomisation,
 )
 from sklearn_xai.metrics.randomisation_curve import parameter_randomisation_curve

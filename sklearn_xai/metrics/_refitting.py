@@ -97,7 +97,7 @@ class Refitting:
         return values
 
     def own(self, attributions=None):
-        """Return the explanation that is judged: the one at hand, or one with the background and draws of the copies."""
+        """Return the explanation that is judged: the one at hand, or one with the copies' background and draws."""
         if attributions is None:
             return self.attributions(self.around())
         judged = Judged(self.explainer, self.X, attributions, metric=self.metric)

@@ -244,7 +244,7 @@ def implementation_invariance(
     True
     """
     refitting = Refitting(explainer, X, metric="implementation_invariance", random_state=random_state)
-    params: dict = {}
+    params = {}
     if equivalent is None:
         if explainer._model.network is None:
             own = Judged(explainer, X, attributions, metric="implementation_invariance").parts[0].full

@@ -69,8 +69,8 @@ def completeness_gap(explainer, X, y=None, *, attributions=None, relative=False,
     values = np.asarray(values, dtype=np.float64)
     if len(values) != len(full):
         raise ValueError(
-            f"The 'attributions' parameter of completeness_gap must have one row for each of the {len(full)} rows of X. "
-            f"Got shape {values.shape}."
+            f"The 'attributions' parameter of completeness_gap must have one row for each of the {len(full)} rows of "
+            f"X. Got shape {values.shape}."
         )
     if full.ndim == 2 and values.ndim == 2:  # blocks of columns
         values = values.reshape(len(values), full.shape[1], -1).transpose(0, 2, 1)
