@@ -174,6 +174,14 @@ class Counting(IntegratedGradientsExplainer):
         return super()._explain_rows(X, fully)
 
 
+def test_a_metric_that_fits_anew_makes_its_own_explanation():
+    X, y, _ = table(n=150)  # more rows than a background has, so that the dice of another fit fall otherwise
+    net = regressor().fit(X, y.reshape(-1, 1))
+    explainer = RandomExplainer(net, random_state=0).fit(X)
+    scores = ExplanationScorers(["neg_parameter_randomisation"])(explainer, X[:20])
+    assert scores["neg_parameter_randomisation"] == pytest.approx(-1.0)
+
+
 SEVERAL = ["faithfulness_correlation", "neg_completeness_gap"]
 
 

@@ -125,6 +125,22 @@ def test_twins_share_their_ranks_and_the_first_is_chosen(linear, regression, X, 
     assert selector.critical_difference_ == pytest.approx(0.5 / 6)
 
 
+def first_column(explainer, X, y=None, *, sample_wise=False):
+    rows = explainer.sign * np.asarray(X)[:, 0]
+    return rows if sample_wise else rows.mean()
+
+
+def test_the_bootstrap_draws_the_rows_behind_the_scores(linear, regression, X, y):
+    X = X - X.mean() + 0.01
+    explainers = {"above": linear(regression), "below": linear(regression, sign=-1.0)}
+    how = {"cv": ShuffleSplit(1, test_size=59, random_state=0), "control": None, "test": "bootstrap", "n_eval": None}
+    doubtful = ExplainerSelector(explainers, first_column, **how, random_state=0).fit(X, y)
+    assert (doubtful.n_blocks_, doubtful.critical_difference_) == (1, 2.0)
+    assert doubtful.groups_ == [["above", "below"]] or doubtful.groups_ == [["below", "above"]]
+    clear = ExplainerSelector(explainers, first_column, **how, random_state=0).fit(X + 5, y)
+    assert (clear.critical_difference_, clear.groups_, clear.best_name_) == (0.5, [], "above")
+
+
 def test_rows_to_explain_can_be_the_same_in_all_folds(sabotaged, X, y):
     selector = ExplainerSelector(sabotaged, TWO, cv=3, test="bootstrap", random_state=2).fit(X, y, X_eval=X[:20])
     table = compare_explainers(sabotaged, X, y, cv=3, X_eval=X[:20], random_state=2, metrics=TWO)
