@@ -361,8 +361,10 @@ def top_k_agreement(a, b, k, *, same_rank=False, same_sign=False) -> np.ndarray:
     Returns
     -------
     agreement : ndarray of shape (n_rows,)
-        In [0, 1]: the expected number of players that count, over random orders of the tied players of each side,
-        divided by `k`. A player of attribution zero has no place, so that an all-zero explanation gives 0.0.
+        In [0, 1]: the number of players that count, divided by `k`. Tied players share their places equally, and two
+        shares of a place have the smaller one in common: an explanation agrees with itself, ties or not, and one that
+        ties all its players agrees with another as far as chance does. A player of attribution zero has no place, so
+        that an all-zero explanation gives 0.0.
 
     Examples
     --------
@@ -378,9 +380,10 @@ def top_k_agreement(a, b, k, *, same_rank=False, same_sign=False) -> np.ndarray:
     if same_rank:
         (first_a, last_a), (first_b, last_b) = _places(np.abs(a)), _places(np.abs(b))
         shared = np.minimum(np.minimum(last_a, last_b), k) - np.maximum(first_a, first_b) + 1
-        both = np.maximum(shared, 0) / ((last_a - first_a + 1) * (last_b - first_b + 1)) * ((a != 0) & (b != 0))
+        tied = np.maximum(last_a - first_a, last_b - first_b) + 1
+        both = np.maximum(shared, 0) / tied * ((a != 0) & (b != 0))
     else:
-        both = top_shares(np.abs(a), k) * top_shares(np.abs(b), k)
+        both = np.minimum(top_shares(np.abs(a), k), top_shares(np.abs(b), k))
     if same_sign:
         both = both * (np.sign(a) == np.sign(b))
     return both.sum(axis=1) / k[:, 0]

@@ -20,11 +20,11 @@ _TEXTS = {
         Whether players are ordered by their absolute attributions, as the paper has it, or from the most negative to
         the most positive.""",
     "undrawn": """random_state : ignored
-        Nothing is drawn: ties are averaged over all their orders.""",
+        Nothing is drawn: tied players share their places.""",
     "values": """From 0 to 1; greater is better. A player of attribution zero is not named, so that an all-zero
-        explanation gives 0.0, as does an all-zero reference. Tied players share the places that they tie for, whatever
-        their column: the number is the mean over all orders of them, those of one side whatever those of the other.
-        Random attributions""",
+        explanation gives 0.0, as does an all-zero reference. Tied players share the places that they tie for equally,
+        whatever their column, and two shares of a place have the smaller one in common: an explanation agrees with
+        itself, one that ties all players with another as far as chance does. Random attributions""",
     "errors": """ValueError
         If the attributions or the reference do not belong to the rows or are not finite""",
     "krishna": """Krishna, S., Han, T., Gu, A., Wu, S., Jabbari, S. and Lakkaraju, H. (2022). The Disagreement Problem

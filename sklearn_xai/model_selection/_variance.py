@@ -14,9 +14,9 @@ conditions with the same weights w, is regressed on w by weighted least squares 
 row-to-row variance is the covariance over rows of two conditions that share nothing.
 
 Three sources differ from the others. A background is drawn from the rows of its fold, so that backgrounds are nested in
-folds. A seed on other rows is another draw in all but name: what seeds do together with another source is counted to the
-seeds, as what another seed changes. Noise has a level 0, no noise, that adds nothing: it counts by the half that the other
-condition has.
+folds. A seed on other rows is another draw in all but name: what seeds do together with another source is counted to
+the seeds, as what another seed changes. Noise has a level 0, no noise, that adds nothing: it counts by the half that
+the other condition has.
 """
 
 from __future__ import annotations

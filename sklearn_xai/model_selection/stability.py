@@ -109,8 +109,9 @@ def explanation_stability(
         Of the disagreement, where the unit is that of the attributions, squared:
 
         - `decomposition`: Bunch of `components` (dict from source to variance, added up over players), `shares` (those
-          divided by their sum), `disagreement` (their sum), `rows` (row-to-row variance), `reliability` (rows / (rows + disagreement), an intraclass correlation) and `columns`
-          (DataFrame of each player's own components, which add up to the overall ones where none is held at 0).
+          divided by their sum), `disagreement` (their sum), `rows` (row-to-row variance), `reliability`
+          (rows / (rows + disagreement), an intraclass correlation) and `columns` (DataFrame of each player's own
+          components, which add up to the overall ones where none is held at 0).
 
         Of the columns:
 
