@@ -44,8 +44,8 @@ IMAGE_OPTIONS = {  # 64 and more players
 FEW_DRAWS = {  # metrics that explain many rows anew
     "max_sensitivity": 5, "avg_sensitivity": 5, "local_lipschitz": 5, "relative_input_stability": 5,
     "relative_output_stability": 5, "relative_representation_stability": 5, "smooth_parameter_randomisation": 3,
-    "efficient_parameter_randomisation": 3,
 }  # fmt: skip
+AGAIN = ("robustness", "randomisation")  # families that explain other rows or networks, which a given truth cannot
 
 
 def made(make):
@@ -60,13 +60,18 @@ def judge(study, name):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # gaps and low fidelities are among what is measured
         start = time.perf_counter()
-        explainer = _explainer(study, CONTROL if name == TRUTH else name).fit(study.background)
-        attributions = study.truth if name == TRUTH else explainer.explain(study.rows)
-        seconds = time.perf_counter() - start
-        records = [{"metric": "(explain)", "scores": np.full(len(study.rows), np.nan), "seconds": seconds, "why": ""}]
+        nothing, why = np.full(len(study.rows), np.nan), ""
+        try:
+            explainer = _explainer(study, CONTROL if name == TRUTH else name).fit(study.background)
+            attributions = study.truth if name == TRUTH else explainer.explain(study.rows)
+        except ValueError as error:  # a method that refuses this network, and says why
+            why = str(error).splitlines()[0]
+        records = [{"metric": "(explain)", "scores": nothing, "seconds": time.perf_counter() - start, "why": why}]
         for metric in METRICS.values():
             if study.inputs in metric.inputs:
-                records.append(_score(study, explainer, attributions, metric, again=name != TRUTH))
+                refused = {"metric": metric.name, "scores": nothing, "seconds": 0.0, "why": "not explained"}
+                again = name != TRUTH
+                records.append(refused if why else _score(study, explainer, attributions, metric, again))
     for record in records:
         record |= {"set": study.name, "explainer": name}
     return records
@@ -76,9 +81,6 @@ def _explainer(study, name):
     cls = dict(all_explainers(inputs=study.inputs))[name]
     options = OPTIONS.get(name, {}) | (IMAGE_OPTIONS.get(name, {}) if study.inputs == "image" else {})
     return cls(FrozenEstimator(study.estimator), random_state=0, **options)
-
-
-AGAIN = ("robustness", "randomisation")  # families that explain other rows or networks, which a given truth cannot
 
 
 def _score(study, explainer, attributions, metric, again):

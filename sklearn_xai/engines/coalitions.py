@@ -12,6 +12,7 @@ import torch
 
 from sklearn_xai.background import Neighbours, typical_row
 from sklearn_xai.engines.gradients import chunk_rows
+from sklearn_xai.models.image_layout import widest
 from sklearn_xai.tables import assemble, stack_rows, take_rows
 
 TABLE_ROWS = 20_000  # rows of a raw table that are given to a black box at once
@@ -252,7 +253,9 @@ class _InputBlend:
     def __init__(self, split, z, fill, owner, n_players):
         self.network, self.shape = split.network, z.shape[1:]
         self.z, self.fill, self.owner = z.flatten(1), fill.flatten(1), owner
-        self.numel = self.z.shape[1]
+        channels_last = self.network.channels_last
+        self._layout = torch.channels_last if channels_last else torch.contiguous_format
+        self.numel = widest(self.network, z[:3]) if channels_last else self.z.shape[1]
 
     def prepare(self, mask, chosen):
         """Keep the players that stay, and the background rows of those that do not."""
@@ -266,7 +269,7 @@ class _InputBlend:
         """Return the outputs for some rows and the prepared coalitions."""
         kept = self._inputs_of(self._mask[rows]) if self._kept is None else self._kept
         blend = torch.where(kept, self.z[rows, None], self.fill[self._chosen[rows]])
-        return self.network(blend.reshape(-1, *self.shape))
+        return self.network(blend.reshape(-1, *self.shape).contiguous(memory_format=self._layout))
 
 
 class HeadBlend:

@@ -103,7 +103,7 @@ class Network:
         self.is_net = not isinstance(self.estimator, nn.Module)
         self.classifier = self.is_net and is_classifier(self.estimator)
         self._nonlinearity = self._find_nonlinearity() if self.is_net else None
-        self._at_terminal = self._writes_input = self._in_logs = self._channels_last = False
+        self._at_terminal = self._writes_input = self._in_logs = self.channels_last = False
         with self.frozen(), torch.no_grad():
             z, untouched, (out, terminal, ending) = self._first_run(sample, caller)
             self._check_output(out, len(sample), caller)
@@ -113,7 +113,7 @@ class Network:
                 self._nonlinearity = "identity" if ending else "softmax" if out.numel() > len(out) else "sigmoid"
             self._at_terminal = self._wants_terminal(terminal, caller)
             self.n_outputs = self(z).shape[1]
-            self._channels_last = takes_channels_last(self.module, self, z)
+            self.channels_last = takes_channels_last(self.module, self, z)
         self.classes = self._find_classes()
 
     # ------------------------------------------------------------------ what kind of network it is
@@ -193,7 +193,7 @@ class Network:
             raise ValueError("The network takes whole numbers, such as ids of tokens. Got numbers with a fraction.")
         dtype = np.int64 if self.whole_rows else self.numpy_dtype
         z = torch.from_numpy(np.array(rows, dtype=dtype, order="C")).to(self.device)
-        return z.contiguous(memory_format=torch.channels_last) if self._channels_last else z
+        return z.contiguous(memory_format=torch.channels_last) if self.channels_last else z
 
     @contextmanager
     def frozen(self):
