@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xai._rng import own_random_state
 from sklearn_xai.engines.agreement import subset_faithfulness
@@ -31,17 +34,13 @@ class Judged:
     """
 
     def __init__(self, explainer, X, attributions=None, *, metric, removal=None, targets=None):
+        check_explainer(explainer, metric)
         full = np.asarray(explainer.explained_output(X, **_only(targets=targets)))
         if full.size == 0:
             raise ValueError(f"The 'X' parameter of {metric} must have at least one row. Got none.")
         if attributions is None:
             attributions = explainer.transform(X) if targets is None else explainer.attribute(X, targets)
-        values = np.asarray(getattr(attributions, "values", attributions))
-        if len(values) != len(full):
-            raise ValueError(
-                f"The 'attributions' parameter of {metric} must have one row for each of the {len(full)} rows of X. "
-                f"Got shape {values.shape}."
-            )
+        values = check_attributions(explainer, attributions, full, metric)
         self.row_shape = values.shape[1:]
         if full.ndim == 1:
             parts = [(values, None)]
@@ -49,7 +48,7 @@ class Judged:
             parts = [(part, k) for k, part in enumerate(_by_output(values, full.shape[1]))]
         columns = full.reshape(len(full), -1).T
         self.parts = [
-            JudgedOutput(explainer, X, _finite_rows(part, metric), column, k, removal, targets)
+            JudgedOutput(explainer, X, check_finite(part, metric), column, k, removal, targets, metric)
             for (part, k), column in zip(parts, columns, strict=True)
         ]
         self.metric = metric
@@ -70,10 +69,10 @@ class JudgedOutput:
         The explained output.
     """
 
-    def __init__(self, explainer, X, attributions, full, output, removal, targets):
+    def __init__(self, explainer, X, attributions, full, output, removal, targets, metric):
         self.attributions, self.full = attributions.astype(np.float64), full.astype(np.float64)
         self._as_given = attributions, full  # their types say how far they are rounded
-        self._explainer, self._X = explainer, X
+        self._explainer, self._X, self._metric = explainer, X, metric
         self._options = _only(removal=removal, targets=targets)
         if output is not None:
             self._options["targets"] = np.full(len(full), output)
@@ -97,6 +96,12 @@ class JudgedOutput:
         ndarray of shape (n_samples, n_coalitions), with a last axis of background rows unless `average`
         """
         options = self._options if average else {**self._options, "average": False}
+        n_players = getattr(self._explainer, "n_players_", self.n_players)
+        if self.n_players != n_players:
+            raise ValueError(
+                f"The 'attributions' parameter of {self._metric} must hold one number for each of the {n_players} "
+                f"players of {type(self._explainer).__name__}, which are removed. Got {self.n_players} a row."
+            )
         return np.asarray(self._explainer.coalition_values(self._X, kept, **options), dtype=np.float64)
 
     def without_any(self):
@@ -129,6 +134,69 @@ class JudgedOutput:
         return order_players(np.abs(self.attributions) if absolute else self.attributions, random_state)
 
 
+def check_explainer(explainer, metric):
+    """Raise unless a metric was given an explainer that is fitted."""
+    if isinstance(explainer, type):
+        got, way_out = f"the class {explainer.__name__}", ""
+    elif hasattr(explainer, "explained_output"):
+        check_is_fitted(explainer)
+        return
+    elif hasattr(explainer, "best_explainer_"):
+        got, way_out = f"{type(explainer).__name__}", " Its best_explainer_ is one."
+    else:
+        got = type(explainer).__name__
+        steps = getattr(explainer, "steps", None)
+        last = steps[-1][1] if steps else None
+        way_out = (
+            " Give its last step, and X as it reaches that; a scorer of get_explanation_scorer does both."
+            if hasattr(last, "explained_output")
+            else ""
+        )
+    raise TypeError(
+        f"The 'explainer' parameter of {metric} must be a fitted explainer, such as ShapleyExplainer(model).fit(X). "
+        f"Got {got}.{way_out}"
+    )
+
+
+def check_attributions(explainer, attributions, full, metric):
+    """Return attributions as an array, of as many rows and players as the explainer gives; `full` is its output."""
+    values = np.asarray(getattr(attributions, "values", attributions))
+    if values.ndim < 2 or values.dtype.kind not in "buif":
+        raise ValueError(
+            f"The 'attributions' parameter of {metric} must be numbers of shape (n_samples, ...), as transform(X) or "
+            f"explain(X) of {type(explainer).__name__} gives them. Got {type(attributions).__name__} of shape "
+            f"{values.shape} and type {values.dtype}."
+        )
+    if len(values) != len(full):
+        raise ValueError(
+            f"The 'attributions' parameter of {metric} must have one row for each of the {len(full)} rows of X. "
+            f"Got shape {values.shape}."
+        )
+    shape = getattr(explainer, "_value_shape", None)  # an explainer of somebody's own need not say
+    if shape is None or values.shape[1:4] == (1, *shape[1:]):  # the channels of images may be added up
+        return values
+    found, expected = math.prod(values.shape[1:]), math.prod((*shape, *full.shape[1:]))
+    if found != expected:
+        outputs = f" for the {full.shape[1]} outputs" if full.ndim > 1 else ""
+        raise ValueError(
+            f"The 'attributions' parameter of {metric} must be as {type(explainer).__name__} gives them, {expected} "
+            f"numbers for each row{outputs}. Got {found}, of shape {values.shape}."
+        )
+    return values
+
+
+def check_finite(values, metric):
+    """Return attributions as (n_samples, n_numbers) unless there is NaN or infinity among them."""
+    rows = values.reshape(len(values), -1)
+    finite = np.isfinite(rows).all(axis=1)
+    if not finite.all():
+        raise ValueError(
+            f"The 'attributions' parameter of {metric} must be finite. Got NaN or infinity in {np.sum(~finite)} rows, "
+            f"first in row {int(np.argmin(finite))}."
+        )
+    return rows
+
+
 def order_players(attributions, random_state):
     """Return players from the largest number to the smallest, ties in a random order that is the same for all rows."""
     shuffled = own_random_state(random_state).permutation(attributions.shape[1])
@@ -147,17 +215,6 @@ def _by_output(values, n_outputs) -> list[np.ndarray]:
     if values.ndim == 2:
         return list(values.reshape(len(values), n_outputs, -1).transpose(1, 0, 2))
     return [values[..., k] for k in range(n_outputs)]
-
-
-def _finite_rows(values, metric):
-    rows = values.reshape(len(values), -1)
-    finite = np.isfinite(rows).all(axis=1)
-    if not finite.all():
-        raise ValueError(
-            f"The 'attributions' parameter of {metric} must be finite. Got NaN or infinity in {np.sum(~finite)} rows, "
-            f"first in row {int(np.argmin(finite))}."
-        )
-    return rows
 
 
 def _only(**options):

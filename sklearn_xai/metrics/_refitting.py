@@ -12,7 +12,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn_xai._rng import draw_seed, own_random_state
 from sklearn_xai.base.checks import check_rows
 from sklearn_xai.base.wrapping import around
-from sklearn_xai.metrics._judged import Judged
+from sklearn_xai.metrics._judged import Judged, check_explainer
 from sklearn_xai.models import split_pipeline
 from sklearn_xai.tables import is_frame
 
@@ -43,6 +43,7 @@ class Refitting:
     """
 
     def __init__(self, explainer, X, *, metric, random_state):
+        check_explainer(explainer, metric)
         self.explainer, self.X, self.metric = explainer, X, metric
         found = np.asarray(explainer.explained_targets(X))
         self.targets = [found] if found.ndim == 1 else list(found.T)

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from sklearn_xai.base.checks import check_rows
+from sklearn_xai.metrics._judged import check_explainer
 from sklearn_xai.models import find_site
 from sklearn_xai.tables import take_rows
 
@@ -30,6 +31,7 @@ def find_representation(explainer, layer, metric):
     ValueError
         When the explained model is no network, or has no such layer.
     """
+    check_explainer(explainer, metric)
     model = explainer._model
     if model.network is None:
         raise ValueError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sklearn_xai.metrics._judged import check_attributions, check_explainer, check_finite
 from sklearn_xai.metrics._registry import explanation_metric
 
 
@@ -62,16 +63,14 @@ def completeness_gap(explainer, X, y=None, *, attributions=None, relative=False,
     >>> completeness_gap(explainer, X) < 1e-5
     True
     """
+    check_explainer(explainer, "completeness_gap")
     explanation = attributions if hasattr(attributions, "base_values") else explainer.explain(X)
-    values = explanation.values if attributions is None else getattr(attributions, "values", attributions)
     full = np.asarray(explainer.explained_output(X), dtype=np.float64)
+    given = explanation if attributions is None else attributions
+    values = check_attributions(explainer, given, full, "completeness_gap").astype(np.float64)
+    if attributions is not None:
+        check_finite(values, "completeness_gap")
     base = np.broadcast_to(np.asarray(explanation.base_values, dtype=np.float64), full.shape)
-    values = np.asarray(values, dtype=np.float64)
-    if len(values) != len(full):
-        raise ValueError(
-            f"The 'attributions' parameter of completeness_gap must have one row for each of the {len(full)} rows of "
-            f"X. Got shape {values.shape}."
-        )
     if full.ndim == 2 and values.ndim == 2:  # blocks of columns
         values = values.reshape(len(values), full.shape[1], -1).transpose(0, 2, 1)
     # Everything between the row and, where there is one, the output axis is a player: columns, or pixels and channels.

@@ -7,6 +7,7 @@ from numbers import Integral
 import numpy as np
 
 from sklearn_xai._rng import own_random_state
+from sklearn_xai.metrics._judged import check_explainer
 from sklearn_xai.metrics._refitting import Refitting, mean_of
 from sklearn_xai.metrics._registry import explanation_metric
 from sklearn_xai.metrics.randomisation_curve import similarity_of
@@ -86,6 +87,7 @@ def random_target(
     >>> -1 <= random_target(explainer, X) < 1
     True
     """
+    check_explainer(explainer, "random_target")
     _check_outputs(explainer)
     if not isinstance(n_targets, Integral) or isinstance(n_targets, bool) or n_targets < 1:
         raise ValueError(f"The 'n_targets' parameter of random_target must be a positive integer. Got {n_targets!r}.")

@@ -99,5 +99,5 @@ def test_gap_takes_an_explanation_at_hand_and_refuses_nan(linear_explainer, X):
     explainer.scale = 1.0
     assert completeness_gap(explainer, X, attributions=explanation) == expected
     explanation.values[3, 0] = np.nan
-    with pytest.raises(ValueError, match="completeness_gap needs finite numbers. LinearExplainer .* row 3"):
+    with pytest.raises(ValueError, match="'attributions' parameter of completeness_gap must be finite.* row 3"):
         completeness_gap(explainer, X, attributions=explanation)

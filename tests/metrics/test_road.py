@@ -234,8 +234,8 @@ def test_accuracy_is_that_of_the_labels_the_estimator_was_trained_on():
         ({"noise": True}, "'noise' parameter of road"),
         ({"measure": "accuracy"}, "which needs the labels y. Got y=None"),
         ({"measure": "accuracy", "y": [1, 2]}, r"'y' parameter of road must have shape \(6,\). Got shape \(2,\)"),
-        ({"attributions": np.ones((6, 7))}, r"of pixels or regions of images of \(5, 6\) pixels. Got shape \(6, 7\)"),
-        ({"attributions": np.ones((6, 1, 2, 2))}, r"Got shape \(6, 1, 2, 2\)"),
+        ({"attributions": np.ones((6, 7))}, r"60 numbers for each row. Got 7, of shape \(6, 7\)"),
+        ({"attributions": np.ones((6, 1, 2, 2))}, r"of shape \(6, 1, 2, 2\)"),
     ],
 )
 def test_what_is_wrong_is_named(options, message):
