@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.pipeline import Pipeline
 from torch import nn
 
-from sklearn_xai.metrics._moved_rows import Numbers, Shift
+from sklearn_xai.base.nearby import Numbers, looked_up, numbers_of
 from sklearn_xai.models import split_pipeline
 
 
@@ -33,11 +34,11 @@ def shifted_model(refitting, shift):
     steps = split_pipeline(refitting.model)[0]
     if network is not None and steps and explainer._gradients:
         return _shifted_behind(refitting, network, steps, shift)
-    numbers = Numbers.of_rows(refitting)
+    numbers = numbers_of(explainer, refitting.rows)
     added = _steps(refitting, numbers, shift)
-    rows, background = (numbers.moved(part, added) for part in (refitting.rows, refitting.background))
+    rows, background = (numbers.moved(part, added, real=True) for part in (refitting.rows, refitting.background))
     if network is not None and not steps:
-        return with_module(network, Unshifted(network, added)), rows, background, inner_layer(explainer)
+        return with_module(network, Unshifted(network, added, numbers.shape)), rows, background, inner_layer(explainer)
     model = Pipeline([("shift", Shift(numbers, -added)), ("model", refitting.model)])
     return model, rows, background, {}
 
@@ -47,19 +48,16 @@ def _shifted_behind(refitting, network, steps, shift):
     explainer = refitting.explainer
     columns = explainer._model.columns.steps
     inputs = explainer._model.inputs(explainer.background_)
-    layout = network.layout
-    numbers = Numbers(inputs if layout is None else layout.unpack(inputs), direct=True, layout=layout)
-    if network.whole_rows or (network.takes_integers and layout is None):
-        numbers.spread[:] = 0.0
+    numbers = Numbers(inputs, direct=True, layout=network.layout, codes=looked_up(network, inputs))
     added = _steps(refitting, numbers, shift)
-    model = with_module(network, Unshifted(network, added))
+    model = with_module(network, Unshifted(network, added, numbers.shape))
     named = [(f"step{i}", step) for i, (_, step) in enumerate(columns)]
     model = Pipeline([*named, ("shift", Shift(numbers, added)), ("model", model)])
     return model, refitting.rows, refitting.background, inner_layer(explainer)
 
 
 def _steps(refitting, numbers, shift):
-    """Return what is added to each number, a whole number to whole ones."""
+    """Return what is added to each number, a whole number to whole ones, for one copy: (1, n_entries)."""
     if not numbers.spread.any():
         raise ValueError(
             f"{refitting.metric} shifts the numbers that are explained, but there are none here: values that are "
@@ -67,7 +65,32 @@ def _steps(refitting, numbers, shift):
         )
     added = shift * numbers.spread
     whole = np.sign(shift) * np.maximum(1.0, np.rint(np.abs(added)))
-    return np.where(numbers.whole & (numbers.spread > 0), whole, added)
+    return np.where(numbers.whole & (numbers.spread > 0), whole, added)[None]
+
+
+class Shift(TransformerMixin, BaseEstimator):
+    """A step of a Pipeline that adds something to the numbers of rows.
+
+    Parameters
+    ----------
+    numbers : Numbers
+    steps : ndarray of shape (1, n_entries)
+    """
+
+    def __init__(self, numbers, steps):
+        self.numbers = numbers
+        self.steps = steps
+
+    def fit(self, X, y=None):
+        """Do nothing: there is nothing to be learned."""
+        return self
+
+    def transform(self, X):
+        """Return moved rows."""
+        return self.numbers.moved(X, self.steps, real=True)
+
+    def __sklearn_is_fitted__(self):
+        return True
 
 
 def rectified_network(refitting):
@@ -133,13 +156,15 @@ class Unshifted(Before):
     Parameters
     ----------
     network : Network
-    steps : ndarray of the shape of a row
+    steps : ndarray of shape (1, n_entries)
         What was added.
+    shape : tuple of int
+        Shape of a row.
     """
 
-    def __init__(self, network, steps):
+    def __init__(self, network, steps, shape):
         super().__init__(network)
-        added = torch.as_tensor(steps, dtype=network.dtype, device=network.device)[None]
+        added = torch.as_tensor(steps.reshape(1, *shape), dtype=network.dtype, device=network.device)
         self._added = {0: added} if network.layout is None else network.layout.unpack(added)
 
     def change(self, name, z):

@@ -115,9 +115,10 @@ def input_invariance(explainer, X, y=None, *, attributions=None, shift=1.0, samp
 
     For a method that works on the inputs of a network, these are shifted: behind the preprocessing, where there is one,
     and in front of a module that subtracts m first. For any other, the numbers in the columns of X are, and the
-    estimator is a Pipeline that first subtracts m; columns of whole numbers are shifted by a whole one, other values
-    are left alone. The explainer is fitted anew around both models, to the background that it has kept, shifted with
-    the rows, and with the same seed. A baseline that is given as an array, or as "zero", is not shifted.
+    estimator is a Pipeline that first subtracts m; columns of whole numbers are shifted by a whole one, constant ones
+    and other values are left alone. The explainer is fitted anew around both models, to the background that it has
+    kept, shifted with the rows, and with the same seed. A baseline that is given as an array, or as "zero", is not
+    shifted.
 
     Parameters
     ----------

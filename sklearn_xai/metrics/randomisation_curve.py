@@ -8,8 +8,8 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from sklearn_xai._rng import draw_seed, own_random_state
+from sklearn_xai.base.nearby import numbers_of
 from sklearn_xai.engines.agreement import cosine, spearman
-from sklearn_xai.metrics._moved_rows import Numbers
 from sklearn_xai.metrics._refitting import Refitting, quiet
 from sklearn_xai.models import is_network, split_pipeline
 from sklearn_xai.network import layer_randomisation, randomisable_layers
@@ -181,15 +181,16 @@ class Cascade:
             )
         if not isinstance(noise, Real) or not 0 < noise < np.inf:
             raise ValueError(f"The 'noise' parameter of {self.metric} must be a positive number. Got {noise!r}.")
-        numbers = Numbers.of_rows(self.refitting)
-        spread = np.where(numbers.whole, 0.0, numbers.spread)
+        numbers = numbers_of(self.refitting.explainer, self.refitting.rows)
+        # Behind the steps of a Pipeline a whole number may be a code; a network is given real ones.
+        spread = np.where(numbers.whole & ~np.bool_(numbers.direct), 0.0, numbers.spread)
         if not spread.any():
             raise ValueError(
                 f"{self.metric} adds noise to the real numbers in X, but it finds none that vary over the background: "
                 "whole numbers, such as codes and ids of tokens, are left as they are. Use parameter_randomisation."
             )
-        draws = np.random.RandomState(self._noise_seed).standard_normal((n_samples, *spread.shape))
-        return lambda: (numbers.moved(self.refitting.rows, noise * spread * draw) for draw in draws)
+        draws = np.random.RandomState(self._noise_seed).standard_normal((n_samples, 1, len(spread)))
+        return lambda: (numbers.moved(self.refitting.rows, noise * spread * draw, real=True) for draw in draws)
 
 
 def similarity_of(similarity, metric):

@@ -6,8 +6,7 @@ from numbers import Real
 
 import numpy as np
 
-from sklearn_xai.metrics._representation import find_representation
-from sklearn_xai.metrics._stability import (
+from sklearn_xai.metrics._explained_neighbours import (
     Surroundings,
     at_both,
     outputs_of,
@@ -15,6 +14,7 @@ from sklearn_xai.metrics._stability import (
     relative_change,
     robustness_metric,
 )
+from sklearn_xai.metrics._representation import find_representation
 
 
 @robustness_metric()

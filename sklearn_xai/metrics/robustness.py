@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sklearn_xai.metrics._stability import Surroundings, over_neighbours, robustness_metric
+from sklearn_xai.metrics._explained_neighbours import Surroundings, over_neighbours, robustness_metric
 
 
 @robustness_metric()

@@ -101,7 +101,7 @@ def test_codes_of_several_inputs_stay():
     found = moved(X)
     assert set(found) == set(X)
     np.testing.assert_array_equal(found["code"], X["code"])
-    assert (found["num"] != X["num"]).all()
+    assert (found["num"] != X["num"]).mean() > 0.9  # but for some at the end of their range
     assert (found["one"] != X["one"]).any()
 
 

@@ -8,15 +8,16 @@ import numpy as np
 
 from sklearn_xai.base.checks import check_rows
 from sklearn_xai.metrics._judged import Judged
-from sklearn_xai.metrics._neighbourhood import Neighbourhood
+from sklearn_xai.metrics._neighbours import Neighbourhood
 from sklearn_xai.metrics._registry import explanation_metric
 from sklearn_xai.tables import stack_rows
 
 NEIGHBOURS = """n_samples : int, default=10
         Number of neighbours that are drawn of each row.
     radius : float, default=0.1
-        A number is moved by at most this, uniformly. Whole numbers are moved by whole numbers, so that those of a small
-        spread stay as they are; what is missing stays missing.
+        A number is moved by at most this, uniformly. Whole numbers (by their type, or in all rows of the background of
+        a model that is no network) are moved by whole numbers, so that those of a small spread stay as they are; what
+        is missing stays missing.
     scale : {"std", "none"}, default="std"
         In which units: standard deviations of each column over the explainer's background (of images, of all pixels),
         or the column's own.

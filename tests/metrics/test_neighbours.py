@@ -18,7 +18,7 @@ from torch import nn
 
 from sklearn_xai import InputXGradientExplainer, OcclusionExplainer, SaliencyExplainer, TokenEncoder
 from sklearn_xai.metrics import METRICS, local_lipschitz, max_sensitivity
-from sklearn_xai.metrics._neighbourhood import Neighbourhood
+from sklearn_xai.metrics._neighbours import Neighbourhood
 from tests.nets import classifier
 from tests.oracles import mlp, seeded
 
