@@ -7,6 +7,7 @@ level of each other source at one fold, the others at their first level: `n_fold
 from __future__ import annotations
 
 import copy
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -15,10 +16,11 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from sklearn_xai._rng import draw_seed, own_random_state
+from sklearn_xai.base.nearby import looked_up
 from sklearn_xai.model_selection._noise import RowNoise
 from sklearn_xai.model_selection._variance import SOURCES
 from sklearn_xai.model_selection.inputs import around, finite, given, last_step, n_rows, take_rows
-from sklearn_xai.models import is_module, split_pipeline
+from sklearn_xai.models import is_module, is_network, split_pipeline
 
 
 class Conditions:
@@ -117,7 +119,7 @@ def _check_numbers(fitted):
     network = getattr(model, "network", None)
     if network is None or model.steps or last._layout is not None:
         return
-    if network.takes_integers or network.whole_rows:
+    if looked_up(network, last.background_).any():
         raise ValueError(
             "The 'sources' parameter of explanation_stability names 'noise', which moves numbers: "
             f"{type(last).__name__} explains a network that looks up the whole numbers in the rows. Leave 'noise' out."
@@ -170,9 +172,12 @@ def is_as_it_stands(estimator) -> bool:
     return isinstance(estimator, FrozenEstimator) or is_module(estimator)
 
 
-def make_noise(sources, X, noise, caller) -> RowNoise | None:
+def make_noise(explainer, sources, X, noise, caller) -> RowNoise | None:
     """Give what moves rows, if it is asked for."""
-    return RowNoise(X, noise, caller) if "noise" in sources else None
+    if "noise" not in sources:
+        return None
+    direct = last_step(explainer) is explainer and is_network(given(explainer))
+    return RowNoise(X, noise, caller, direct)
 
 
 def check_sources(sources, caller, parameter="sources") -> tuple[str, ...]:
@@ -194,6 +199,16 @@ def check_retrainable(explainer, y, sources, caller):
         raise ValueError(
             f"The 'sources' parameter of {caller} names 'seeds', which trains the estimator: a "
             f"{type(estimator).__name__} is explained as it stands. Leave 'seeds' out, or pass what can be trained."
+        )
+    net = split_pipeline(estimator)[1]
+    # Of a module that is given with arguments, instance or class, skorch makes another in each training.
+    if is_module(getattr(net, "module", None)) and not any(name.startswith("module__") for name in vars(net)):
+        warnings.warn(
+            f"The 'sources' parameter of {caller} names 'seeds', but the module of the {type(net).__name__} is an "
+            "instance: every training starts from that instance's own weights, which makes seeds differ less than they "
+            "do for a net that is trained from new ones. Give the class instead, with its arguments as 'module__...'.",
+            UserWarning,
+            stacklevel=3,
         )
 
 

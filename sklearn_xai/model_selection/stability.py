@@ -62,14 +62,15 @@ def explanation_stability(
         The rows to explain; None takes all rows of `X`.
     sources : tuple of {"folds", "seeds", "backgrounds", "noise"}, default=("folds",)
         What changes: the rows to train on; the seed of training on the same rows (every `random_state` inside the
-        estimator too); the background rows of the same model (a resample of its training rows); the rows explained,
-        by noise.
+        estimator too; a skorch net must be given the class of its module for other first weights, of which a warning
+        reminds); the background rows of the same model (a resample of its training rows); the rows explained, by noise.
     n_repeats : int, default=5
         Number of levels of each source but the folds, at least 2: the first, which all folds have (for noise: none),
         and `n_repeats - 1` further ones, at one fold each. Each further seed is one more training.
     noise : float, default=0.05
         Standard deviation of the noise, in those of each numeric column of `X`. Numbers stay in the range of their
-        column and whole numbers whole; categories, booleans, texts and missing values stay as they are.
+        column and whole numbers whole (in rows that go into a network as they are, those of an integer type);
+        categories, booleans, texts and missing values stay as they are.
     top_k : int, default=5
         How many players count as top; with no more players than that, the overlap says nothing, and `columns` and
         `statements` take half of them.
@@ -175,7 +176,7 @@ def explanation_stability(
     _check_amounts(n_repeats, noise, caller)
     X_eval = rows_to_explain(X, X_eval, caller)
     splits, fit_params = _splits(explainer, X, y, cv, groups, fit_params, sources, caller)
-    moving = make_noise(sources, X, noise, caller)
+    moving = make_noise(explainer, sources, X, noise, caller)
     conditions = Conditions(sources, len(splits), n_repeats, random_state, moving)
     attributions, names = explain_conditions(
         explainer, X, y, conditions, splits, X_eval, fit_params, n_jobs, verbose, caller

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import sklearn
 import torch
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GroupKFold, RepeatedKFold, ShuffleSplit, TimeSeriesSplit
@@ -165,6 +165,23 @@ def test_a_retrained_net_is_explained_with_the_same_draws():
     trained = ExpectedGradientsExplainer(net, n_samples=8, random_state=seed).fit(X, y).estimator_
     again = ExpectedGradientsExplainer(FrozenEstimator(trained), n_samples=8, random_state=0).fit(X)
     np.testing.assert_allclose(found.attributions[1], again.transform(X[:6]), atol=1e-6)
+
+
+def test_seeds_of_a_module_that_is_an_instance_are_warned_of():
+    X, y, _ = table()
+    net = regressor(MLP(X.shape[1]), callbacks=None, max_epochs=1, lr=0.0)
+    message = "'sources' parameter of explanation_stability names 'seeds', but the module of the NeuralNetRegressor is"
+    options = {"sources": ("seeds",), "n_repeats": 2, "X_eval": X[:4]}
+    for estimator in (net, make_pipeline(StandardScaler(), net), clone(net).fit(X, y.reshape(-1, 1))):
+        with pytest.warns(UserWarning, match=message + " an instance: .* Give the class instead"):
+            found = explanation_stability(IntegratedGradientsExplainer(estimator, tol=10), X, y, **options)
+        np.testing.assert_array_equal(found.attributions[0], found.attributions[1])
+    # No warning where the first weights do differ, of an instance with arguments or a class, nor of other sources.
+    made_anew = regressor(MLP(X.shape[1]), callbacks=None, module__n_features=X.shape[1], max_epochs=1, lr=0.0)
+    for estimator in (made_anew, regressor(max_epochs=1, lr=0.0)):
+        found = explanation_stability(IntegratedGradientsExplainer(estimator, tol=10), X, y, **options)
+        assert np.abs(found.attributions[0] - found.attributions[1]).max() > 1e-3
+    explanation_stability(IntegratedGradientsExplainer(net, tol=10), X, y, cv=2, X_eval=X[:4])
 
 
 def test_an_explainer_inside_another_is_fitted_again():
