@@ -39,7 +39,8 @@ def run():
         SaliencyExplainer, InputXGradientExplainer, IntegratedGradientsExplainer, ExpectedGradientsExplainer,
         DeepLiftExplainer, ShapleyExplainer,
     )  # fmt: skip
-    selector = ExplainerSelector({cls.__name__: cls(net, random_state=0) for cls in classes}, metrics=METRICS, cv=5)
+    explainers = {cls.__name__: cls(net, random_state=0) for cls in classes}
+    selector = ExplainerSelector(explainers, metrics=METRICS, cv=5, n_jobs=2, random_state=0)
     start = time.perf_counter()
     selector.fit(X, y)
     seconds = time.perf_counter() - start

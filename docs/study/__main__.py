@@ -17,7 +17,7 @@ from joblib import Parallel, delayed
 from sklearn.frozen import FrozenEstimator
 
 from docs.study.sets import SETS
-from docs.study.tables import CONTROL, TRUTH, write_page
+from docs.study.tables import CONTROL, TRUTH, draw, write_page
 from sklearn_xai import all_explainers
 from sklearn_xai.metrics import METRICS
 
@@ -157,7 +157,9 @@ def main():
     records.sort(key=lambda record: order[record["set"], record["explainer"]])
     table = compared(records)
     table.to_csv(arguments.out, index=False, float_format="%.4g")
-    write_page(table, HERE.parent / "study.md" if arguments.out.parent == HERE else arguments.out.with_suffix(".md"))
+    beside = HERE.parent / "study" if arguments.out.parent == HERE else arguments.out.with_suffix("")
+    write_page(table, beside.with_suffix(".md"))
+    draw(table, beside.with_suffix(".png"))
 
 
 if __name__ == "__main__":

@@ -102,6 +102,23 @@ def write_page(table, path):
     path.write_text(f"{before}{START}\n\n{body}\n\n{END}{rest.split(END)[1]}")
 
 
+def draw(table, path):
+    """Draw the mean ranks of the explainers of tables over all metrics of faithfulness and all sets."""
+    import matplotlib.pyplot as plt
+
+    from sklearn_xai.display import CriticalDifferenceDisplay
+
+    table = verdicts(table[(table["metric"] != "(explain)") & (table["explainer"] != TRUTH)])
+    tables = table[~table["set"].isin(["digits", "images"])]
+    faithful = tables[tables["metric"].map(lambda name: METRICS[name].family) == "faithfulness"]
+    faithful = faithful.assign(signed=faithful["sign"] * faithful["score"])
+    scores = faithful.pivot(index=["set", "metric"], columns="explainer", values="signed").dropna(axis="columns")
+    scores.columns = [name.removesuffix("Explainer") for name in scores.columns]
+    display = CriticalDifferenceDisplay.from_scores(scores, name="faithfulness, tables: sets x metrics")
+    display.figure_.savefig(path, dpi=120, bbox_inches="tight")
+    plt.close(display.figure_)
+
+
 def _seconds(explained):
     explained = explained[explained["explainer"] != TRUTH]
     shown = explained.pivot(index="explainer", columns="set", values="seconds")
