@@ -247,8 +247,8 @@ class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, 
     def _find_removal(self, X):
         """Find what removed columns are filled up with, and what the model says of a row without any of its own."""
         removal = getattr(self, "removal", "marginal")
-        # Drawn apart from all else: explainers of one seed and background remove columns alike, and can be compared.
-        self._fillers = sample_rows(X, REMOVAL_ROWS, own_random_state(self.random_state))
+        # Whatever the explainer and its seed: those of the same rows are judged alike, and can be compared.
+        self._fillers = sample_rows(X, REMOVAL_ROWS, np.random.RandomState(0))
         self._coalitions = self._coalitions_under(removal, type(self).__name__)
         without = typical_row(self.background_) if removal == "baseline" else self.background_
         self.base_outputs_ = self._model.outputs(without).mean(axis=0)
