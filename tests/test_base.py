@@ -183,6 +183,18 @@ def test_not_fitted_and_no_y(cls, make):
         fast(cls, make()).fit(X)
 
 
+def test_what_is_not_fitted_is_named_without_its_wrapping():
+    with pytest.raises(NotFittedError, match="This NeuralNetRegressor instance is not fitted yet"):
+        saliency(FrozenEstimator(regressor())).fit(X)
+
+
+def test_a_row_that_is_a_series_is_told_from_texts():
+    frame = pd.DataFrame(X, columns=[f"c{j}" for j in range(X.shape[1])])
+    explainer = saliency(regressor()).fit(frame, Y)
+    with pytest.raises(ValueError, match=r"X must be a table. Got a Series of \d+ values; .* X.iloc\[\[0\]\]"):
+        explainer.transform(frame.iloc[0])
+
+
 @pytest.mark.parametrize("method", ["transform", "explain", "score", "predict", "explained_output"])
 def test_methods_before_fit(method):
     with pytest.raises(NotFittedError, match="SaliencyExplainer"):

@@ -25,6 +25,7 @@ from sklearn_xai.models import (
     is_network,
     run_steps,
     split_pipeline,
+    unwrap,
 )
 from sklearn_xai.tables import as_codes, is_frame, take_rows
 
@@ -61,8 +62,8 @@ def check_is_trained(estimator, caller):
             check_is_fitted(part)
     except NotFittedError as error:
         raise NotFittedError(
-            f"This {type(estimator).__name__} instance is not fitted yet, and {caller}.fit was called without y. "
-            f"Either fit the estimator before it is explained (a search or cross-validation clones it, which forgets "
+            f"This {type(unwrap(estimator)).__name__} instance is not fitted yet, and {caller}.fit was called without "
+            f"y. Either fit the estimator before it is explained (a search or cross-validation clones it, which forgets "
             f"that: wrap it in a FrozenEstimator), or call {caller}.fit(X, y) to have a clone of it trained: then "
             f"{caller} requires y to be passed, but the target y is None."
         ) from error
@@ -126,6 +127,11 @@ def _is_as_fitted(explainer, X):
 
 def _check_kind(explainer, X, caller, reset):
     """Raise for what is no table, no array, no dict and no sequence of texts, before anything is made of it."""
+    if not reset and explainer._reader is None and getattr(X, "ndim", 2) == 1 and hasattr(X, "to_frame"):
+        raise ValueError(
+            f"{caller}: X must be a table. Got a Series of {len(X)} values; one row of a DataFrame is X.iloc[[0]], "
+            "with two pairs of brackets."
+        )
     check_no_gaps(X, caller)
     if explainer._reader is not None and getattr(X, "ndim", 1) == 1 and hasattr(X, "__len__") and not len(X):
         raise ValueError(f"{caller}: X holds no text. Give at least one.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sklearn_xai.display._common import INK, axes_for, check_choice, require_matplotlib, shorten
+from sklearn_xai.display._common import INK, axes_for, check_choice, check_named, require_matplotlib, shorten
 from sklearn_xai.display._heatmap import clustered_order, draw_square, square_size
 from sklearn_xai.engines import agreement as engine
 
@@ -171,6 +171,7 @@ class AgreementDisplay:
         caller = f"{cls.__name__}.from_explainers"
         require_matplotlib(caller)
         check_choice(measure, tuple(MEASURES), "measure", caller)
+        check_named(explainers, caller)
         found = {key: np.asarray(explainer.transform(X)) for key, explainer in explainers.items()}
         return cls.from_attributions(found, measure=measure, ax=ax, **kwargs)
 

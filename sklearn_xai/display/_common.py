@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,6 +47,17 @@ def check_choice(value: Any, options: Sequence[str], parameter: str, caller: str
     if value not in options:
         allowed = ", ".join(repr(option) for option in options)
         raise ValueError(f"The '{parameter}' parameter of {caller} must be one of {allowed}. Got {value!r}.")
+
+
+def check_named(explainers: Any, caller: str) -> None:
+    """Raise unless `explainers` is a dict of at least one."""
+    if not isinstance(explainers, Mapping):
+        raise TypeError(
+            f"The 'explainers' parameter of {caller} must be a dict from names to fitted explainers. Got "
+            f"{type(explainers).__name__}."
+        )
+    if not explainers:
+        raise ValueError(f"The 'explainers' parameter of {caller} must hold at least one explainer. Got none.")
 
 
 def check_max_display(max_display: int | None, n_features: int, caller: str) -> int:

@@ -164,6 +164,11 @@ class CriticalDifferenceDisplay:
         require_matplotlib(caller)
         if not 0 < alpha < 1:
             raise ValueError(f"The 'alpha' parameter of {caller} must lie between 0 and 1. Got {alpha!r}.")
+        if not hasattr(scores, "columns"):
+            raise TypeError(
+                f"The 'scores' parameter of {caller} must be a DataFrame, a column for each explainer. Got "
+                f"{type(scores).__name__}."
+            )
         names = [str(key) for key in scores.columns]
         table = scores.to_numpy(dtype=float, na_value=np.nan)
         table = table[np.isfinite(table).all(axis=1)]

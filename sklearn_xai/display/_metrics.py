@@ -133,6 +133,11 @@ class MetricsDisplay:
         """
         control = control_among([str(key) for key in frame.index], control, f"{cls.__name__}.from_frame")
         metrics = [metric for metric in frame.columns if metric in greater_is_better]
+        if not metrics:
+            raise ValueError(
+                f"The 'greater_is_better' parameter of {cls.__name__}.from_frame must name columns of 'frame', which "
+                f"are {[str(column) for column in frame.columns]}. Got {list(greater_is_better)}."
+            )
         display = cls(frame[metrics], greater_is_better, control=control, name=name)
         return display.plot(kind, max_display=max_display, ax=ax)
 

@@ -15,6 +15,7 @@ from sklearn_xai.display._common import (
     axes_for,
     check_choice,
     check_max_display,
+    check_named,
     clean,
     inches_of,
     require_matplotlib,
@@ -197,8 +198,7 @@ class PerturbationCurveDisplay:
         caller = f"{cls.__name__}.from_explainers"
         require_matplotlib(caller)
         check_choice(kind, tuple(X_LABELS), "kind", caller)
-        if not explainers:
-            raise ValueError(f"The 'explainers' parameter of {caller} must hold at least one explainer. Got none.")
+        check_named(explainers, caller)
         control = control_among([str(key) for key in explainers], control, caller)
         if judge is not None:
             judge = next(iter(explainers)) if judge == "first" and "first" not in explainers else judge

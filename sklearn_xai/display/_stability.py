@@ -279,6 +279,8 @@ class StabilityDisplay:
         """
         caller = "StabilityDisplay.plot"
         check_choice(kind, KINDS, "kind", caller)
+        if measure is not None:
+            check_choice(measure, tuple(self.measures), "measure", caller)
         if kind == "matrix":
             figure, ax = self._plot_matrix(ax, measure, **kwargs)
         elif kind == "features":

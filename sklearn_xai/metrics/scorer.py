@@ -10,7 +10,7 @@ import sklearn
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRequest
 
-from sklearn_xai.metrics._registry import METRICS
+from sklearn_xai.metrics._registry import METRICS, meant
 
 
 class ExplanationScorer:
@@ -247,7 +247,7 @@ def _named_metric(metric):
         return metric
     raise ValueError(
         f"The 'metric' parameter of make_explanation_scorer must be one of {sorted(METRICS)} or a function "
-        f"metric(explainer, X, ...) -> float. Got {metric!r}."
+        f"metric(explainer, X, ...) -> float. Got {metric!r}.{meant(metric, METRICS)}"
     )
 
 

@@ -7,7 +7,7 @@ import copy
 import sklearn
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
-from sklearn_xai.metrics._registry import METRICS
+from sklearn_xai.metrics._registry import METRICS, meant
 from sklearn_xai.metrics.scorer import ExplanationScorer, look_through
 
 
@@ -109,7 +109,8 @@ def get_explanation_scorer(scoring):
         return scoring
     names = _scorers()
     if not isinstance(scoring, str) or scoring not in names:
-        advice = f" Of {scoring}, smaller is better: 'neg_{scoring}'." if f"neg_{scoring}" in names else ""
+        turned = f" Of {scoring}, smaller is better: 'neg_{scoring}'." if f"neg_{scoring}" in names else ""
+        advice = turned or meant(scoring, names)
         raise ValueError(
             f"The 'scoring' parameter of get_explanation_scorer must be one of {sorted(names)}. Got "
             f"{scoring!r}.{advice}"

@@ -18,6 +18,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed, own_random_state
 from sklearn_xai.metrics import METRICS, ExplanationScorer
+from sklearn_xai.metrics._registry import meant
 from sklearn_xai.model_selection.folds import is_as_it_stands, limited_threads
 from sklearn_xai.model_selection.inputs import around, finite, given, take_rows
 from sklearn_xai.models import train_clone
@@ -272,7 +273,7 @@ def _as_scorer(name, metric, caller, random_state):
         return ExplanationScorer(metric, random_state=random_state) if scorer.known else scorer
     raise ValueError(
         f"The 'metrics' parameter of {caller} must hold functions, scorers or names in {sorted(METRICS)}. Got "
-        f"{metric!r} for {name!r}."
+        f"{metric!r} for {name!r}.{meant(metric, METRICS)}"
     )
 
 

@@ -63,14 +63,19 @@ def _pairs(explainers, caller):
     """Check that `explainers` is a list of pairs of which no two have the same name."""
     pairs = list(explainers) if isinstance(explainers, list | tuple) else []
     if not pairs or not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
+        got = type(explainers).__name__ if not pairs else f"a list that holds {_names_of_types(pairs)}"
         raise TypeError(
             f"The 'explainers' parameter of {caller} must be a dict {{name: explainer}} or a list of (name, "
-            f"explainer), of at least one. Got {explainers!r}."
+            f"explainer), of at least one. Got {got}."
         )
     names = [name for name, _ in pairs]
     if len(set(names)) < len(names):
         raise ValueError(f"The 'explainers' parameter of {caller} has a name twice: {names}.")
     return pairs
+
+
+def _names_of_types(values) -> str:
+    return ", ".join(dict.fromkeys(type(value).__name__ for value in values))
 
 
 def _random_like(explainer):

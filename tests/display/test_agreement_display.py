@@ -167,4 +167,6 @@ def test_wrong_arguments_are_named():
         AgreementDisplay.from_attributions({"a": [[1.0]], "b": [[1.0, 2.0]]})
     with pytest.raises(ValueError, match=r"'attributions' parameter of .*from_attributions .* Got shapes \[\]"):
         AgreementDisplay.from_attributions({})
+    with pytest.raises(TypeError, match=r"'explainers' parameter of AgreementDisplay.from_explainers .* Got list"):
+        AgreementDisplay.from_explainers([], np.ones((2, 2)))
     assert plt.get_fignums() == []

@@ -178,5 +178,7 @@ def test_strangers_are_named():
         CriticalDifferenceDisplay(RANKS, control="X")
     with pytest.raises(ValueError, match=r"'scores' parameter of .*from_scores .* Got 2 columns and 1 such rows"):
         CriticalDifferenceDisplay.from_scores(pd.DataFrame({"a": [1.0, np.nan], "b": [1.0, 2.0]}))
+    with pytest.raises(TypeError, match=r"'scores' parameter of .*from_scores must be a DataFrame.* Got ndarray"):
+        CriticalDifferenceDisplay.from_scores(np.ones((3, 3)))
     with pytest.raises(ValueError, match=r"'alpha' parameter of .*from_scores .* Got 5"):
         CriticalDifferenceDisplay.from_scores(pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, 2.0]}), alpha=5)

@@ -185,7 +185,7 @@ def test_frame_is_not_written_to_and_keywords_reach_the_lines(ax):
 def test_wrong_arguments_are_named():
     with pytest.raises(ValueError, match=r"'frame' parameter of MetricsDisplay .* Got 0 rows"):
         MetricsDisplay(table().iloc[:0], DIRECTIONS)
-    with pytest.raises(ValueError, match=r"'frame' parameter of MetricsDisplay"):
+    with pytest.raises(ValueError, match=r"'greater_is_better' parameter of MetricsDisplay.from_frame .* \['other'\]"):
         MetricsDisplay.from_frame(table(), {"other": True})
     with pytest.raises(ValueError, match=r"'greater_is_better' parameter of MetricsDisplay .* \['seconds'\]"):
         MetricsDisplay(table(), {"faithfulness": True, "deletion_auc": False})

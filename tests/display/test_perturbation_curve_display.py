@@ -248,5 +248,7 @@ def test_from_explainers_names_what_is_wrong():
         PerturbationCurveDisplay.from_explainers({"IG": None}, np.zeros((2, 2)), judge="no")
     with pytest.raises(ValueError, match=r"'explainers' parameter of PerturbationCurveDisplay.from_explainers"):
         PerturbationCurveDisplay.from_explainers({}, np.zeros((2, 2)))
+    with pytest.raises(TypeError, match=r"must be a dict from names to fitted explainers. Got list"):
+        PerturbationCurveDisplay.from_explainers([None], np.zeros((2, 2)))
     with pytest.raises(ValueError, match=r"'control' parameter of PerturbationCurveDisplay.from_explainers .* 'no'"):
         PerturbationCurveDisplay.from_explainers({"IG": None}, np.zeros((2, 2)), control="no")

@@ -179,6 +179,8 @@ def test_what_a_kind_needs_is_named():
         StabilityDisplay({"cosine": [[1.0]]}).plot("sources")
     with pytest.raises(ValueError, match=r"'measure' parameter of StabilityDisplay.plot .* Got 'kappa'"):
         StabilityDisplay({"cosine": [[1.0]]}).plot("matrix", measure="kappa")
+    with pytest.raises(ValueError, match=r"'measure' parameter of StabilityDisplay.plot .* Got 'kappa'"):
+        StabilityDisplay({"cosine": [[1.0]]}).plot("box", measure="kappa")
     with pytest.raises(ValueError, match=r"'pairs' parameter of StabilityDisplay .* 2 pairs of 'cosine'. Got none"):
         StabilityDisplay({"cosine": [[1.0], [1.0]]}).plot("matrix")
     with pytest.raises(ValueError, match=r"'split_names' parameter of StabilityDisplay .* 3 folds. Got 1"):

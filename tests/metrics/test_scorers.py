@@ -126,6 +126,10 @@ def test_names_say_which_way_is_better():
         get_explanation_scorer("completeness_gap")
     with pytest.raises(ValueError, match=r"must be one of \[.*'faithfulness_correlation'.*\]. Got 'accuracy'.$"):
         get_explanation_scorer("accuracy")
+    with pytest.raises(ValueError, match="Got 'faithfulnes_correlation'. Did you mean 'faithfulness_correlation'.$"):
+        get_explanation_scorer("faithfulnes_correlation")
+    with pytest.raises(ValueError, match="Got 'neg_complexity'. Did you mean 'complexity'.$"):
+        make_explanation_scorer("neg_complexity")
 
 
 def test_scorers_are_equal_by_their_parameters():

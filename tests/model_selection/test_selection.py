@@ -439,6 +439,8 @@ def test_bad_input_ends_in_one_clear_error(linear, regression, X, y):
         fit([good])
     with pytest.raises(TypeError, match="Got None"):
         fit(None)
+    with pytest.raises(TypeError, match="of at least one. Got a list that holds LinearExplainer.$"):
+        fit([good, good])
     with pytest.raises(ValueError, match="must name at least one explainer"):
         fit({})
     with pytest.raises(ValueError, match=r"has a name twice: \['a', 'a'\]"):
@@ -456,6 +458,8 @@ def test_bad_input_ends_in_one_clear_error(linear, regression, X, y):
         ValueError, match="'metrics' parameter of ExplainerSelector must hold .*'sparseness'.* 'accuracy'"
     ):
         fit({"a": good}, ["accuracy"])
+    with pytest.raises(ValueError, match="Got 'neg_complexity' for 'neg_complexity'. Did you mean 'complexity'"):
+        fit({"a": good}, ["neg_complexity"])
     with pytest.raises(ValueError, match="must be None or name at least one. Got"):
         fit({"a": good}, [])
     with pytest.raises(ValueError, match="'test' parameter of ExplainerSelector must be a str among"):
