@@ -63,9 +63,9 @@ def check_is_trained(estimator, caller):
     except NotFittedError as error:
         raise NotFittedError(
             f"This {type(unwrap(estimator)).__name__} instance is not fitted yet, and {caller}.fit was called without "
-            f"y. Either fit the estimator before it is explained (a search or cross-validation clones it, which forgets "
-            f"that: wrap it in a FrozenEstimator), or call {caller}.fit(X, y) to have a clone of it trained: then "
-            f"{caller} requires y to be passed, but the target y is None."
+            f"y. Either fit the estimator before it is explained (a search or cross-validation clones it, which "
+            f"forgets that: wrap it in a FrozenEstimator), or call {caller}.fit(X, y) to have a clone of it trained: "
+            f"then {caller} requires y to be passed, but the target y is None."
         ) from error
     final = split_pipeline(estimator)[1]
     if is_net(final):
