@@ -10,6 +10,7 @@ from sklearn.utils import Bunch
 from sklearn_xai._rng import draw_seed, own_random_state
 from sklearn_xai.base.nearby import numbers_of
 from sklearn_xai.engines.agreement import cosine, spearman
+from sklearn_xai.metrics._judged import check_explainer
 from sklearn_xai.metrics._refitting import Refitting, quiet
 from sklearn_xai.models import is_network, split_pipeline
 from sklearn_xai.network import layer_randomisation, randomisable_layers
@@ -125,6 +126,7 @@ class Cascade:
     """
 
     def __init__(self, explainer, X, *, metric, order="cascading", layers=None, random_state=None):
+        check_explainer(explainer, metric)
         final = split_pipeline(explainer.estimator_)[1]
         if not is_network(final):
             raise TypeError(

@@ -17,8 +17,6 @@ from sklearn_xai.model_selection import ExplainerSelector
 from tests.metrics.every_metric import TABLE_NAMES, table_case
 
 every_metric = pytest.mark.parametrize("name", TABLE_NAMES)
-# Those that draw a network anew look at it first.
-every_metric_of_rows = pytest.mark.parametrize("name", [n for n in TABLE_NAMES if "parameter_random" not in n])
 
 
 def call(name, explainer, **options):
@@ -27,7 +25,7 @@ def call(name, explainer, **options):
     return METRICS[name].function(explainer, case.X, **needs, **options)
 
 
-@every_metric_of_rows
+@every_metric
 def test_only_an_explainer_is_judged(name):
     model = table_case().explainer.estimator_
     start = re.escape(f"The 'explainer' parameter of {name} must be a fitted explainer")
@@ -40,7 +38,7 @@ def test_only_an_explainer_is_judged(name):
         call(name, pipeline)
 
 
-@every_metric_of_rows
+@every_metric
 def test_an_explainer_is_fitted_first(name):
     with pytest.raises(NotFittedError, match="InputXGradientExplainer instance is not fitted yet"):
         call(name, InputXGradientExplainer(nn.Linear(5, 3)))
