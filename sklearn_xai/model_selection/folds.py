@@ -172,7 +172,16 @@ def fold_indices(estimator, X, y, cv, **split_params):
     """Share out the rows of `X`, stratified by `y` when `estimator` is a classifier."""
     classifier = not is_module(estimator) and is_classifier(estimator)
     rows = np.zeros(n_rows(X)) if is_mapping(X) else X
-    return list(check_cv(cv, y, classifier=classifier).split(rows, y, **split_params))
+    splitter = check_cv(cv, y, classifier=classifier)
+    try:
+        return list(splitter.split(rows, y, **split_params))
+    except ValueError as error:
+        if "'groups' parameter should not be None" not in str(error):
+            raise
+        raise ValueError(
+            f"The 'cv' parameter is {type(splitter).__name__}, which must know the group of each row. Pass 'groups', "
+            "or where there is no such parameter the folds themselves, cv=list(splitter.split(X, y, groups))."
+        ) from error
 
 
 def splits_and_params(explainer, X, y, cv, groups, fit_params):

@@ -8,11 +8,12 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression
-from sklearn.model_selection import KFold, ShuffleSplit
+from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_xai.model_selection import cross_val_attributions
+from sklearn_xai import InputXGradientExplainer
+from sklearn_xai.model_selection import compare_explainers, cross_val_attributions
 from sklearn_xai.model_selection.folds import fold_indices, limited_threads
 
 
@@ -156,3 +157,13 @@ def test_folds_of_different_players_are_named():
     cv = [split for fold in folds for split in fold]
     with pytest.raises(ValueError, match=r"Uneven gave the shapes \[\(9, 3\), \(9, 5\)\]"):
         cross_val_attributions(Uneven(LinearRegression()), np.zeros((9, 2)), cv=cv)
+
+
+def test_a_splitter_without_its_groups_says_what_would_do():
+    X = np.random.RandomState(0).randn(12, 3).astype("float32")
+    explainer = InputXGradientExplainer(torch.nn.Linear(3, 1))
+    message = "GroupKFold, which must know the group of each row. Pass 'groups', .* cv=list.splitter.split.X, y, groups"
+    with pytest.raises(ValueError, match=message):
+        compare_explainers({"a": explainer}, X, cv=GroupKFold(2))
+    folds = list(GroupKFold(2).split(X, groups=np.arange(12) // 3))
+    assert len(compare_explainers({"a": explainer}, X, cv=folds)) == 1
