@@ -18,7 +18,7 @@ from sklearn.frozen import FrozenEstimator
 
 from docs.study.sets import SETS
 from docs.study.tables import CONTROL, TRUTH, draw, write_page
-from sklearn_xai import all_explainers
+from sklearn_xai import RandomExplainer, all_explainers
 from sklearn_xai.metrics import METRICS
 
 HERE = Path(__file__).parent
@@ -77,6 +77,11 @@ def judge(study, name):
     return records
 
 
+def _judge(study):
+    """Return what removes columns against the rows for which the truth is exact: whose attributions does not matter."""
+    return RandomExplainer(FrozenEstimator(study.estimator), random_state=0).fit(study.balanced)
+
+
 def _explainer(study, name):
     cls = dict(all_explainers(inputs=study.inputs))[name]
     options = OPTIONS.get(name, {}) | (IMAGE_OPTIONS.get(name, {}) if study.inputs == "image" else {})
@@ -99,7 +104,8 @@ def _score(study, explainer, attributions, metric, again):
         try:
             if metric.family not in AGAIN:
                 given["attributions"] = attributions
-            found = metric.function(explainer, study.rows, sample_wise=True, random_state=0, **given)
+            judge = _judge(study) if metric.family == "faithfulness" and study.balanced is not None else explainer
+            found = metric.function(judge, study.rows, sample_wise=True, random_state=0, **given)
             scores = np.asarray(found, dtype=np.float64)
         except (ValueError, TypeError) as error:
             why = str(error).splitlines()[0]
@@ -144,7 +150,7 @@ def main():
         wanted = set(arguments.explainers or names) | {CONTROL}
         names = [name for name in names if name in wanted] + ([] if study.truth is None else [TRUTH])
         jobs += [(study, name) for name in names]
-    work = (delayed(judge)(study, name) for study, name in jobs)
+    work = (delayed(judge)(study, name) for study, name in reversed(jobs))  # images, which take longest, first
     records = []
     for done, found in enumerate(Parallel(n_jobs=arguments.jobs, return_as="generator_unordered")(work), 1):
         records += found

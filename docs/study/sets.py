@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import shap
 import torch
+from scipy.linalg import hadamard
 from sklearn import datasets
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.frozen import FrozenEstimator
@@ -26,7 +28,7 @@ from sklearn_xai.datasets import (
 )
 from sklearn_xai.models import train_clone
 
-N_ROWS = 24  # rows that are explained
+N_ROWS = 32  # rows that are explained
 N_BACKGROUND = 300
 
 
@@ -40,9 +42,9 @@ class StudySet:
     rows: Any
     reference: np.ndarray  # exact attributions, or Shapley values where none are known
     masks: np.ndarray | None = None  # what is relevant, where that is known
-    truth: np.ndarray | None = None  # attributions that are exact by construction
+    truth: Any = None  # an Explanation that is exact by construction
+    balanced: np.ndarray | None = None  # background rows against which it is exact
     inputs: str = "table"
-    options: dict = field(default_factory=dict)  # parameters of every explainer of this set
 
 
 class MLP(nn.Sequential):
@@ -129,29 +131,34 @@ def digits():
 
 def linear():
     made = make_attribution_linear(2000, dtype=np.float32, random_state=0, return_bunch=True)
-    return _generated("linear", made, made.attributions, made.attributions != 0)
+    return _generated("linear", made, made.attributions, made.attributions != 0, made.means, 1.0)
 
 
 def interactions():
     made = make_attribution_interactions(2000, dtype=np.float32, random_state=0, return_bunch=True)
-    return _generated("interactions", made, made.attributions, made.attributions != 0)
+    spread = np.where(made.binary, 0.5, 1.0)
+    return _generated("interactions", made, made.attributions, made.attributions != 0, made.means, spread)
 
 
 def clusters():
     """One cluster of several: the attributions are exact as long as the background is of the same cluster."""
-    made = make_attribution_clusters(4000, dtype=np.float32, random_state=0, return_bunch=True)
-    relevant = np.asarray(made.relevant)
-    own = (relevant == relevant[0]).all(axis=1)
+    made = make_attribution_clusters(4000, n_features=15, dtype=np.float32, random_state=0, return_bunch=True)
+    own = made.cluster == made.cluster[0]
     for key in ("data", "target"):
         made[key] = made[key][own]
-    return _generated("clusters", made, made.contributions[own], relevant[own])
+    return _generated("clusters", made, made.contributions[own], made.relevant[own], made.centers[made.cluster[0]], 1.0)
 
 
-def _generated(name, made, truth, masks):
+def _generated(name, made, truth, masks, means, spread):
     model, X = made.model.eval(), made.data
     background, rows = X[N_ROWS : N_ROWS + N_BACKGROUND], slice(0, N_ROWS)
-    truth = np.asarray(truth[rows])
-    return StudySet(name, model, background, X[rows], truth, np.asarray(masks[rows]), truth)
+    # A two-level orthogonal array: means, and products of two columns, are those of the population, not of a sample.
+    balanced = (means + spread * hadamard(16)[:, 1 : 1 + X.shape[1]]).astype(np.float32)
+    base = np.full(N_ROWS, np.float32(made.base_value))
+    exact = shap.Explanation(np.asarray(truth[rows]), base_values=base)
+    return StudySet(
+        name, model, background, X[rows], exact.values, np.asarray(masks[rows]), truth=exact, balanced=balanced
+    )
 
 
 def images():
