@@ -190,6 +190,47 @@ class CriticalDifferenceDisplay:
         )
         return display.plot(ax)
 
+    @classmethod
+    def from_selector(
+        cls, selector: Any, *, name: str | None = None, ax: Axes | None = None
+    ) -> CriticalDifferenceDisplay:
+        """Draw the ranks that an ``ExplainerSelector`` found.
+
+        Parameters
+        ----------
+        selector : ExplainerSelector
+            Fitted.
+        name : str, default=None
+            The title.
+        ax : matplotlib Axes, default=None
+            Where to draw. A new figure when not given.
+
+        Returns
+        -------
+        display : CriticalDifferenceDisplay
+
+        Raises
+        ------
+        TypeError
+            If `selector` has no mean ranks, as before it is fitted.
+        """
+        caller = f"{cls.__name__}.from_selector"
+        require_matplotlib(caller)
+        if not hasattr(selector, "mean_ranks_"):
+            raise TypeError(
+                f"The 'selector' parameter of {caller} must be a fitted ExplainerSelector. Got "
+                f"{type(selector).__name__}{', not fitted' if hasattr(selector, 'explainers') else ''}."
+            )
+        display = cls(
+            selector.mean_ranks_,
+            selector.critical_difference_,
+            n_datasets=selector.n_blocks_,
+            p_value=selector.p_value_,
+            control=selector.control_,
+            name=name,
+        )
+        return display.plot(ax)
+
     def plot(self, ax: Axes | None = None, **kwargs: Any) -> CriticalDifferenceDisplay:
         """Draw the ranks from the best (left) to the worst, and bars that join what does not differ.
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import rankdata, t
 
 from sklearn_xai._rng import own_random_state
-from sklearn_xai.engines.agreement import _is_count, _top_weights, _unit_scale
+from sklearn_xai.engines.agreement import _top_weights, _unit_scale
 
 MEASURES = ("spearman", "top_k_overlap", "sign_agreement", "cosine")
 LOWEST = {"spearman": -1.0, "top_k_overlap": 0.0, "sign_agreement": 0.0, "cosine": -1.0}
@@ -32,8 +32,6 @@ def pairwise_agreement(attributions, pairs, top_k) -> dict[str, np.ndarray]:
     -------
     dict from measure to ndarray of shape (n_pairs, n_rows)
     """
-    if not _is_count(top_k):
-        raise ValueError(f"The 'k' parameter of top_k_overlap must be a positive integer. Got {top_k!r}.")
     n_conditions, n_rows, n_players = attributions.shape
     found = {measure: np.empty((len(pairs), n_rows)) for measure in MEASURES}
     step = max(1, _CHUNK_CELLS // (n_conditions * n_players))

@@ -99,12 +99,15 @@ def _about_column(row, found, n, nouns):
 def _about_rows(found, nouns):
     mean, (low, high) = found.overall["spearman"], found.interval["spearman"]
     what = f"Two {nouns[1]}" if len(found.conditions) == 1 else "Two runs that differ in one source"
-    wide = found.interval_refits["spearman"]
-    further = f", over {nouns[1]} and rows {wide[0]:.2f} to {wide[1]:.2f}" if np.isfinite(wide).all() else ""
-    sentences = [
-        f"{what} order the columns of a row with a mean Spearman correlation of {mean:.2f} (interval over rows "
-        f"{low:.2f} to {high:.2f}{further})."
-    ]
+    wide, sentences = found.interval_refits["spearman"], []
+    if len(found.feature_names) > 1:
+        parts = []
+        if found.attributions.shape[1] > 1:
+            parts.append(f"over rows {low:.2f} to {high:.2f}")
+        if np.isfinite(wide).all():
+            parts.append(f"over {nouns[1]} and rows {wide[0]:.2f} to {wide[1]:.2f}")
+        interval = f" (interval {', '.join(parts)})" if parts else ""
+        sentences.append(f"{what} order the columns of a row with a mean Spearman correlation of {mean:.2f}{interval}.")
     apart = 1 - found.decomposition.reliability
     if found.decomposition.rows > 0:
         sentences.append(

@@ -169,7 +169,7 @@ def explanation_stability(
     {'folds': 0.0, 'noise': 1.0}
     """
     caller = "explanation_stability"
-    _check_bootstrap(n_bootstrap, confidence_level, caller)
+    _check_summary(top_k, n_bootstrap, confidence_level, caller)
     sources = check_sources(sources, caller)
     check_explainer(explainer, caller)
     check_retrainable(explainer, y, sources, caller)
@@ -250,7 +250,7 @@ def stability_from_attributions(
     'The top column (x1) is the same in 2 of 3 folds (67 %).'
     """
     caller = "stability_from_attributions"
-    _check_bootstrap(n_bootstrap, confidence_level, caller)
+    _check_summary(top_k, n_bootstrap, confidence_level, caller)
     attributions = np.asarray(attributions)
     return summarise(
         attributions,
@@ -304,9 +304,10 @@ def _check_amounts(n_repeats, noise, caller):
         raise ValueError(f"The 'noise' parameter of {caller} must be positive. Got {noise!r}.")
 
 
-def _check_bootstrap(n_bootstrap, confidence_level, caller):
-    if not isinstance(n_bootstrap, int | np.integer) or isinstance(n_bootstrap, bool) or n_bootstrap < 1:
-        raise ValueError(f"The 'n_bootstrap' parameter of {caller} must be a positive integer. Got {n_bootstrap!r}.")
+def _check_summary(top_k, n_bootstrap, confidence_level, caller):
+    for name, value in (("top_k", top_k), ("n_bootstrap", n_bootstrap)):
+        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"The {name!r} parameter of {caller} must be a positive integer. Got {value!r}.")
     if not 0 < confidence_level < 1:
         raise ValueError(
             f"The 'confidence_level' parameter of {caller} must be between 0 and 1. Got {confidence_level!r}."

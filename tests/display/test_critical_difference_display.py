@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -182,3 +184,15 @@ def test_strangers_are_named():
         CriticalDifferenceDisplay.from_scores(np.ones((3, 3)))
     with pytest.raises(ValueError, match=r"'alpha' parameter of .*from_scores .* Got 5"):
         CriticalDifferenceDisplay.from_scores(pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, 2.0]}), alpha=5)
+
+
+def test_a_selector_has_all_that_is_drawn():
+    selector = SimpleNamespace(
+        mean_ranks_={"a": 1.2, "b": 2.1, "random": 2.7}, critical_difference_=0.5, n_blocks_=10, p_value_=0.01,
+        control_="random",
+    )  # fmt: skip
+    display = CriticalDifferenceDisplay.from_selector(selector, ax=Figure().subplots())
+    assert (display.mean_ranks, display.critical_difference) == (selector.mean_ranks_, 0.5)
+    assert (display.n_datasets, display.p_value, display.control) == (10, 0.01, "random")
+    with pytest.raises(TypeError, match="must be a fitted ExplainerSelector. Got SimpleNamespace, not fitted"):
+        CriticalDifferenceDisplay.from_selector(SimpleNamespace(explainers={}))

@@ -126,7 +126,7 @@ def test_bad_input_ends_in_one_clear_error(linear, regression, X, y):
         explanation_stability(explainer, X, y, n_bootstrap=0)
     with pytest.raises(ValueError, match="'confidence_level' parameter of explanation_stability .* Got 95"):
         explanation_stability(explainer, X, y, confidence_level=95)
-    with pytest.raises(ValueError, match="'k' parameter of top_k_overlap"):
+    with pytest.raises(ValueError, match="'top_k' parameter of \\w+ must be a positive integer"):
         explanation_stability(explainer, X, y, top_k=0)
     with pytest.raises(TypeError, match="class LinearExplainer: make one"):
         explanation_stability(linear, X, y)
