@@ -17,7 +17,7 @@ from joblib import Parallel, delayed
 from sklearn.frozen import FrozenEstimator
 
 from docs.study.sets import SETS
-from docs.study.tables import CONTROL, TRUTH, draw, write_page
+from docs.study.tables import CONTROL, TRUTH, draw, read_results, write_page
 from sklearn_xai import RandomExplainer, all_explainers
 from sklearn_xai.metrics import METRICS
 
@@ -161,8 +161,8 @@ def main():
         )  # fmt: skip
     order = {(study.name, name): i for i, (study, name) in enumerate(jobs)}
     records.sort(key=lambda record: order[record["set"], record["explainer"]])
-    table = compared(records)
-    table.to_csv(arguments.out, index=False, float_format="%.4g")
+    compared(records).to_csv(arguments.out, index=False, float_format="%.4g")
+    table = read_results(arguments.out)
     beside = HERE.parent / "study" if arguments.out.parent == HERE else arguments.out.with_suffix("")
     write_page(table, beside.with_suffix(".md"))
     draw(table, beside.with_suffix(".png"))

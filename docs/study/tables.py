@@ -11,6 +11,11 @@ START, END = "<!-- from here on written by python -m docs.study -->", "<!-- to h
 TRUTH, CONTROL = "(ground truth)", "RandomExplainer"
 
 
+def read_results(path):
+    """Return the results as they were written, to four digits."""
+    return pd.read_csv(path, keep_default_na=False, na_values=["", "nan"])
+
+
 def verdicts(table):
     """Add the sign of the difference to the control, 1 for better, 0 where the interval holds zero, NaN for none."""
     sign = table["metric"].map(lambda name: METRICS[name].sign)
