@@ -87,7 +87,8 @@ class Scoring:
     def coalition_values(self, X, coalitions, *, targets=None, removal=None, average=True):
         """Return the explained output of rows in which only some players are kept.
 
-        The others are taken from background rows, over which the output is averaged.
+        The others are taken from rows given to ``fit``, over which the output is averaged: the same 16 for all
+        explainers fitted to the same rows, whose explanations are then judged alike.
 
         Parameters
         ----------

@@ -21,6 +21,7 @@ class InsideModel:
     """
 
     column_wise = True
+    channels_last = False
 
     def __init__(self, model, site, rows):
         self.model, self.site = model, site

@@ -20,6 +20,7 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -30,6 +31,7 @@ from sklearn_xai import SHAPExplainer
 from sklearn_xai._rng import isolated_rng
 from sklearn_xai.explainers.peers._players import first_rows, players
 from sklearn_xai.explainers.peers._shap_calls import _flipped
+from sklearn_xai.models import train_clone
 from tests.nets import Mixed, classifier, regressor, table
 
 BLACK_BOX = ["kernel", "permutation", "sampling", "exact", "partition"]
@@ -259,7 +261,9 @@ def test_pipelines_on_frames_with_strings_and_missing_values(kind, algorithm, gr
     X = people()
     output = "proba" if kind == "forest" else "auto"
     options = {"background_size": 8, "output": output, "feature_groups": groups, "random_state": 0}
-    explainer = SHAPExplainer(PIPELINES[kind](), algorithm=algorithm, **options).fit(X, worth(X))
+    trained = FrozenEstimator(train_clone(PIPELINES[kind](), X, worth(X), random_state=0))
+    # Of no more rows than the background has, those that columns are removed in favour of are the background.
+    explainer = SHAPExplainer(trained, algorithm=algorithm, **options).fit(X[:8])
     found = explainer.explain(X[:2])
     names = ["age", "town", "job", "owner", "income"] if groups is None else ["age", "town", "money", "owner"]
     assert explainer.get_feature_names_out().tolist() == found.feature_names == names
