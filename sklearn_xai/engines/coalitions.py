@@ -255,7 +255,8 @@ class _InputBlend:
         self.z, self.fill, self.owner = z.flatten(1), fill.flatten(1), owner
         channels_last = self.network.channels_last
         self._layout = torch.channels_last if channels_last else torch.contiguous_format
-        self.numel = widest(self.network, z[:3]) if channels_last else self.z.shape[1]
+        # What convolutions make of a chunk is written and read again: it should stay within the cache, all of it.
+        self.numel = 4 * widest(self.network, z[:3]) if channels_last else self.z.shape[1]
 
     def prepare(self, mask, chosen):
         """Keep the players that stay, and the background rows of those that do not."""
@@ -269,7 +270,7 @@ class _InputBlend:
         """Return the outputs for some rows and the prepared coalitions."""
         kept = self._inputs_of(self._mask[rows]) if self._kept is None else self._kept
         blend = torch.where(kept, self.z[rows, None], self.fill[self._chosen[rows]])
-        return self.network(blend.reshape(-1, *self.shape).contiguous(memory_format=self._layout))
+        return self.network(blend.reshape(-1, *self.shape).to(memory_format=self._layout))
 
 
 class HeadBlend:

@@ -193,7 +193,7 @@ class Network:
             raise ValueError("The network takes whole numbers, such as ids of tokens. Got numbers with a fraction.")
         dtype = np.int64 if self.whole_rows else self.numpy_dtype
         z = torch.from_numpy(np.array(rows, dtype=dtype, order="C")).to(self.device)
-        return z.contiguous(memory_format=torch.channels_last) if self.channels_last else z
+        return z.to(memory_format=torch.channels_last) if self.channels_last else z
 
     @contextmanager
     def frozen(self):
