@@ -104,10 +104,6 @@ class JudgedOutput:
             )
         return np.asarray(self._explainer.coalition_values(self._X, kept, **options), dtype=np.float64)
 
-    def without_any(self):
-        """Return the explained output without any player, (n_samples,)."""
-        return self.values(np.zeros((1, self.n_players), dtype=bool))[:, 0]
-
     def subset_correlation(self, kept):
         """Return the correlation over coalitions of the attributions removed with what the output loses, a row."""
         attributions, full = self._as_given

@@ -290,7 +290,7 @@ def test_efficient_parameter_randomisation(same_weights):
 
 def test_smooth_parameter_randomisation_asks_the_explainer():
     """Quantus's never calls the function that it is given: whatever it is to judge, it judges plain gradients."""
-    explainer, attributions, y = explained()
+    _, attributions, y = explained()
     called = []
     options = {"nr_samples": 2, "similarity_func": import_quantus().correlation_spearman}
     with pytest.warns(UserWarning, match="will produce a vanilla 'Gradient' explanation"):
@@ -298,9 +298,9 @@ def test_smooth_parameter_randomisation_asks_the_explainer():
             "SmoothMPRT", network(), digits(), y, attributions, explain=lambda *given: called.append(given), **options
         )
     assert not called
-    other = InputXGradientExplainer(network(), target=0).fit(BLACK)
     scores = [
-        smooth_parameter_randomisation(judged, digits(), n_samples=3, random_state=0) for judged in (explainer, other)
+        smooth_parameter_randomisation(cls(network(), target=0).fit(digits()), digits(), n_samples=3, random_state=0)
+        for cls in (SaliencyExplainer, InputXGradientExplainer)
     ]
     assert abs(scores[0] - scores[1]) > 0.01
 
