@@ -9,32 +9,26 @@ from functools import cached_property
 from numbers import Integral
 
 import numpy as np
-import sklearn
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xai._compat import Interval, StrOptions, check_feature_names_in, fit_context
 from sklearn_xai._docs import fill_docstring
 from sklearn_xai._progress import track
-from sklearn_xai._rng import own_random_state
 from sklearn_xai.background import cluster_rows, group_matrix, sample_rows, strata_rows, typical_row
 from sklearn_xai.base.checks import (
-    check_estimator,
-    check_is_trained,
     check_rows,
-    check_target_values,
     raise_of_outputs,
 )
+from sklearn_xai.base.fitting import FitsEstimator
 from sklearn_xai.base.pass_through import PassThrough
 from sklearn_xai.base.players import find_players, pixels_as_players, players_data
 from sklearn_xai.base.scoring import Scoring
 from sklearn_xai.base.targets import chooser, order_keys, resolve_target
-from sklearn_xai.base.texts import names_of_texts, read_texts, words_of
+from sklearn_xai.base.texts import words_of
 from sklearn_xai.engines import Coalitions
-from sklearn_xai.models import ExplainedModel, split_pipeline, train_clone
-from sklearn_xai.tables import as_codes, as_shown, pack_tables, take_rows, unpack_tables
+from sklearn_xai.tables import as_codes, as_shown, take_rows
 
 Attributions = namedtuple("Attributions", ["values", "base_values", "outputs", "extras"])
 Attributions.__doc__ = """What a method says of some rows.
@@ -45,7 +39,6 @@ outputs : ndarray (n_rows,); the explained output.
 extras : dict of str to ndarray (n_rows, ...); more facts of each row, shown by ``explain``.
 """
 
-PROBE_ROWS = 2_000  # background rows from which the preprocessing is probed
 REMOVAL_ROWS = 16  # rows given to fit over which a removed column is averaged in score and coalition_values
 _CHUNK_CELLS = 2**21
 
@@ -57,17 +50,15 @@ BACKGROUND_PARAMETERS: dict = {
 REMOVAL_PARAMETERS: dict = {"removal": [StrOptions({"marginal", "baseline", "conditional"})]}
 
 
-class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstimator):
+class BaseExplainer(Scoring, FitsEstimator, PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     """Base class of all explainers: ``fit`` sees background rows, ``transform`` turns rows into attributions.
 
     A subclass overrides ``_attribute`` and, if it has something to prepare, ``_prepare``.
 
     Class attributes
     ----------------
-    _gradients : bool
-        Whether the method differentiates the model, which must then end in a network.
-    _probing : bool
-        Whether it is faster for knowing which column feeds which input of the model, which takes time to find out.
+    _gradients, _probing : bool
+        See ``FitsEstimator``.
     _additive : bool
         Whether the attributions of a row should add up to its output less the base value.
     _one_target : bool
@@ -76,8 +67,6 @@ class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, 
         What the method explains; ``all_explainers(inputs=...)`` selects by it.
     """
 
-    _gradients = False
-    _probing = True
     _additive = False
     _one_target = False
     _inputs: tuple[str, ...] = ("table",)
@@ -178,24 +167,7 @@ class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, 
             When X does not suit the estimator or the method.
         """
         self.__dict__.pop("feature_importances_", None)
-        self._layout = self._reader = None
-        check_estimator(self._given, type(self).__name__)
-        X = check_rows(self, X, reset=True)
-        y = check_target_values(self, X, y)
-        rng = own_random_state(self.random_state)
-        self.estimator_ = self._fitted_estimator(X, y, fit_params)
-        X = read_texts(self, X) if X.ndim == 1 else X
-        probes = sample_rows(X, PROBE_ROWS, rng)
-        self._model = ExplainedModel(
-            self.estimator_ if self._reader is None else split_pipeline(self.estimator_)[1],
-            probes,
-            self._column_names(),
-            output=self.output,
-            gradients=self._gradients,
-            probing=self._probing,
-            layout=self._layout,
-            caller=type(self).__name__,
-        )
+        X, y, probes, rng = self._fit_estimator(X, y, fit_params)
         self._look_inside(probes)
         self._find_players(X)
         self._target_index = resolve_target(self._model, self.target, type(self).__name__)
@@ -205,23 +177,6 @@ class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, 
         self._find_removal(X)
         self._prepare(X, y, rng)
         return self
-
-    def _fitted_estimator(self, X, y, fit_params):
-        estimator, name = self._given, type(self).__name__
-        if y is not None:
-            if sklearn.get_config()["enable_metadata_routing"]:
-                fit_params = process_routing(self, "fit", **fit_params).estimator.fit
-            settings = {"layout": self._layout, "random_state": self.random_state, "fit_params": fit_params}
-            return train_clone(estimator, X, y, **settings)
-        if fit_params:
-            raise ValueError(f"{name}.fit got {sorted(fit_params)} without y: an estimator is only trained with y.")
-        check_is_trained(estimator, name)
-        return estimator
-
-    @property
-    def _given(self):
-        """The estimator that the user gave to be explained."""
-        return self.estimator
 
     def _look_inside(self, X):
         """Look at the network, once it is known, from some rows; a gradient method finds where it attributes to."""
@@ -265,12 +220,6 @@ class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, 
     def _removable(self):
         """Return the model whose columns are the players' members."""
         return self._model
-
-    def _column_names(self):
-        names = names_of_texts(self) if self._reader is not None else getattr(self, "feature_names_in_", None)
-        if names is not None:
-            return names
-        return np.array([f"x{j}" for j in range(self.n_features_in_)], dtype=object)
 
     # ------------------------------------------------------------------ transform and explain
     def transform(self, X):
@@ -439,16 +388,6 @@ class BaseExplainer(Scoring, PassThrough, MetaEstimatorMixin, TransformerMixin, 
         values = np.abs(self._explain_rows(self.background_)[0].values, dtype=np.float64)
         values = values.mean(axis=-1) if self._target_index == "all" else values
         return values.reshape(len(values), -1).mean(axis=0)
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "_model")
-
-    def __getstate__(self):
-        # No DataFrame is stored as such: skops cannot hold it, and a pickle of it depends on the version of pandas.
-        return pack_tables(dict(super().__getstate__()))
-
-    def __setstate__(self, state):
-        super().__setstate__(unpack_tables(state))
 
     # ------------------------------------------------------------------ for subclasses
     @property
