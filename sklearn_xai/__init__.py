@@ -5,9 +5,12 @@ from __future__ import annotations
 from sklearn_xai.explainers import *  # noqa: F403
 from sklearn_xai.explainers import __all__ as _explainers
 from sklearn_xai.explainers.discovery import all_explainers
-from sklearn_xai.network import layer_randomisation, randomisable_layers
+from sklearn_xai.network import *  # noqa: F403
+from sklearn_xai.network import __all__ as _network
+from sklearn_xai.output import *  # noqa: F403
+from sklearn_xai.output import __all__ as _output
 from sklearn_xai.tokens import TokenEncoder
 
 __version__ = "0.1.0"
 
-__all__ = [*_explainers, "TokenEncoder", "all_explainers", "layer_randomisation", "randomisable_layers"]
+__all__ = [*_explainers, *_network, *_output, "TokenEncoder", "all_explainers"]

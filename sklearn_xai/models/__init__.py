@@ -9,6 +9,7 @@ from sklearn_xai.models.embeddings import EmbeddingSite
 from sklearn_xai.models.explained import ExplainedModel, train_clone
 from sklearn_xai.models.finding import find_site
 from sklearn_xai.models.inside import InsideModel
+from sklearn_xai.models.layers import LayerReader
 from sklearn_xai.models.layout import Layout, is_mapping
 from sklearn_xai.models.network import Network, check_network_is_fitted, is_module, is_net, is_network, unwrap
 from sklearn_xai.models.sites import LayerSite, Site
@@ -19,6 +20,7 @@ __all__ = [
     "EmbeddingSite",
     "ExplainedModel",
     "InsideModel",
+    "LayerReader",
     "LayerSite",
     "Layout",
     "Network",

@@ -7,14 +7,11 @@ inside ``network.frozen()``.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-
 import torch
 
 from sklearn_xai.models.affine_head import find_cut
+from sklearn_xai.models.layers import LayerPoint
 from sklearn_xai.models.lookups import Enough
-
-_COMPILED = "_orig_mod."  # torch.compile puts it before the names of the layers of what it compiles
 
 
 class Site:
@@ -95,26 +92,17 @@ class LayerSite(Site):
 
     def __init__(self, network, path, side, rows, caller):
         super().__init__(network)
-        self.side = side
-        self.path = self._find_path(path, caller)
-        self._message = f"The 'layer' parameter of {caller} is {path!r}"
-        if isinstance(network.module, torch.jit.ScriptModule):
-            raise ValueError(f"{self._message}, inside a scripted module, which cannot be looked into. Leave it None.")
+        self.point = LayerPoint(network.module, (path, side), caller)
         with network.frozen(), torch.no_grad():
             z = network.tensor(rows)
             h, alone = self._value(z)
             more = self._value(torch.cat([z, z[:1]]))[0]
-            # One row more, so that an axis that happens to be as long as the number of rows is not taken for theirs.
-            if h.ndim < 2 or len(h) != len(z) or len(more) != len(z) + 1:
-                raise ValueError(
-                    f"{self._message}, whose {side} is no array with one row for each row of X: it is of shape "
-                    f"{tuple(h.shape)} for {len(z)} rows. Name another layer, or put the rows first (batch_first=True)."
-                )
+            self.point.check_rows(h, len(z), more, len(z) + 1)
         self.shape = tuple(h.shape[1:])
         self._cut = None
         if alone and side == "output" and z.is_floating_point() and not network.takes_integers:
             with network.frozen():
-                self._cut = find_cut(network, self.path, z)
+                self._cut = find_cut(network, self.point.path, z)
         self._check_tail(z)
 
     def _check_tail(self, z):
@@ -128,72 +116,28 @@ class LayerSite(Site):
                 same = False
         if not same:
             raise ValueError(
-                f"{self._message}, from which the explained output cannot be reached: it may come after that output "
-                "(use output='proba' for a final softmax), or the network draws numbers. Name another layer."
+                f"{self.point.message}, from which the explained output cannot be reached: it may come after that "
+                "output (use output='proba' for a final softmax), or the network draws numbers. Name another layer."
             )
-
-    def _find_path(self, path, caller):
-        """Return the layer's name as the module has it; compiled layers go by the names they had before."""
-        module = self.network.module
-        known = {name.replace(_COMPILED, ""): name for name, _ in module.named_modules() if name}
-        if path.replace(_COMPILED, "") not in known:
-            names = list(known)
-            shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
-            raise ValueError(
-                f"The 'layer' parameter of {caller} must name a sub-module of {type(module).__name__}, or be (name, "
-                f"'input'). Got {path!r}. There are: {shown or 'none'}."
-            )
-        return known[path.replace(_COMPILED, "")]
 
     def _value(self, z):
         """Return what comes out of the layer, or goes in, and whether it is all that does."""
         seen = []
         with self._hooked(lambda value, alone: seen.append((value, alone))):
             self.network(z)
-        if len(seen) != 1:
-            how = f"is called {len(seen)} times for a row, so that it has no one {self.side}"
-            how = how if seen else "is not called for a row"
-            raise ValueError(f"{self._message}, which {how}. Name another layer.")
+        self.point.check_calls(len(seen))
         value, alone = seen[0]
         if not isinstance(value, torch.Tensor) or not value.is_floating_point():
             got = f"an array of {value.dtype}" if isinstance(value, torch.Tensor) else type(value).__name__
             raise ValueError(
-                f"{self._message}, whose {self.side} is {got}: it has no gradient. Name a layer of real numbers."
+                f"{self.point.message}, whose {self.point.side} is {got}: it has no gradient. Name a layer of real "
+                "numbers."
             )
         return value, alone
 
-    @contextmanager
     def _hooked(self, see):
         """Show the value at the site to a function, which may return another to be used instead."""
-        layer = self.network.module.get_submodule(self.path)
-
-        def before(module, args, kwargs):
-            if not args and not kwargs:
-                raise ValueError(f"{self._message}, which is called without an input. Ask for its output.")
-            first = args[0] if args else next(iter(kwargs.values()))
-            given = (*args, *kwargs.values())
-            new = see(first, sum(isinstance(value, torch.Tensor) and value is not first for value in given) == 0)
-            if new is None:
-                return None
-            changed = {name: new if value is first else value for name, value in kwargs.items()}
-            return tuple(new if value is first else value for value in args), changed
-
-        def after(module, args, output):
-            several = isinstance(output, (tuple, list))
-            new = see(output[0] if several else output, not several)
-            if new is None or not several:
-                return new
-            named = hasattr(output, "_fields")
-            return type(output)(new, *output[1:]) if named else type(output)((new, *output[1:]))
-
-        if self.side == "output":
-            hook = layer.register_forward_hook(after)
-        else:
-            hook = layer.register_forward_pre_hook(before, with_kwargs=True)
-        try:
-            yield
-        finally:
-            hook.remove()
+        return self.point.hooked(self.network.module, see)
 
     def variable(self, z):
         """Return the values at the layer."""

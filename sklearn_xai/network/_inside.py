@@ -1,0 +1,145 @@
+"""What all estimators share that look at the layers of a network."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin
+
+from sklearn_xai._compat import Interval
+from sklearn_xai._progress import track
+from sklearn_xai.base.checks import check_rows
+from sklearn_xai.base.fitting import FitsEstimator
+from sklearn_xai.base.pass_through import PassThrough
+from sklearn_xai.models import LayerReader
+from sklearn_xai.tables import take_rows
+
+_BATCH_CELLS = 2**21  # numbers at the widest layer that is read, for the rows of a batch
+
+SHARED = {
+    "estimator": """estimator : skorch net, torch.nn.Module, or Pipeline that ends in one
+        The network to look into. Trained by ``fit(X, y)``, taken as it stands by ``fit(X)``.""",
+    "layer": """layer : str, (str, "input"), list of these, or None, default=None
+        Dotted names of layers as ``layer_names`` lists them: their outputs, or inputs. None is the input of the last
+        layer that has weights: the representation that the output is read from.""",
+    "shared": """batch_size : int, default=None
+        Rows given to the network at once. None chooses by the size of the layers.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the training of the clone and every draw.
+    verbose : int, default=0
+        Shows progress when positive.""",
+}
+
+
+class InsideEstimator(FitsEstimator, PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstimator):
+    """Base class of what reads the layers of a network.
+
+    ``_fit_layers`` learns ``estimator_`` and finds the layers; ``_activations`` reads them batch by batch.
+    """
+
+    _probing = False
+
+    _parameter_constraints: dict = {
+        "estimator": "no_validation",
+        "layer": [str, tuple, list, None],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        for name, text in SHARED.items():
+            cls.__doc__ = (cls.__doc__ or "").replace(f"%({name})s", text)
+
+    def __init__(self, estimator, *, layer=None, batch_size=None, random_state=None, verbose=0):
+        self.estimator = estimator
+        self.layer = layer
+        self.batch_size = batch_size
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _fit_layers(self, X, y, fit_params):
+        """Train or take the estimator and find the layers; returns X, y and the generator of all draws."""
+        X, y, probes, rng = self._fit_estimator(X, y, fit_params)
+        caller = type(self).__name__
+        if self._model.network is None:
+            raise ValueError(
+                f"{caller} looks into a network: the 'estimator' parameter must be a skorch net, a torch.nn.Module, or "
+                f"a Pipeline that ends in one. Got {type(self._given).__name__}."
+            )
+        few = self._model.inputs(take_rows(probes, slice(8)))
+        layers = as_layers(self.layer, self._model.network, few, caller)
+        self._layer_reader = LayerReader(self._model.network, layers, few, caller)
+        self.layers_ = [
+            point.name if point.side == "output" else (point.name, "input") for point in self._layer_reader.points
+        ]
+        return X, y, rng
+
+    def _step(self, n):
+        """Return how many rows are read at once."""
+        widest = max(int(np.prod(shape)) for shape in self._layer_reader.shapes)
+        return self.batch_size or max(16, min(1024, _BATCH_CELLS // widest))
+
+    def _activations(self, X, label=None):
+        """Yield (slice of rows, list of tensors, one for each layer) of checked rows, batch by batch.
+
+        No gradients are taken, and the module is as it was between batches.
+        """
+        network, reader = self._model.network, self._layer_reader
+        inputs = self._model.inputs(X)
+        step = self._step(len(inputs))
+        starts = range(0, len(inputs), step)
+        for start in track(starts, label or type(self).__name__, verbose=self.verbose):
+            rows = slice(start, min(len(inputs), start + step))
+            with network.frozen(), torch.no_grad():
+                found = reader.read(network.tensor(inputs[rows]))
+            yield rows, found
+
+    def _checked(self, X):
+        return check_rows(self, X, reset=False)
+
+
+def as_layers(layer, network, rows, caller):
+    """Return the ``layer`` parameter as a list of (name, side).
+
+    Raises
+    ------
+    ValueError
+        When it is no name, pair of a name and a side, or list of these.
+    """
+    if layer is None:
+        return [(_last_with_weights(network, rows, caller), "input")]
+    layers = [layer] if isinstance(layer, str) or _is_side(layer) else list(layer)
+    wrong = [one for one in layers if not isinstance(one, str) and not _is_side(one)]
+    if wrong or not layers:
+        raise ValueError(
+            f"The 'layer' parameter of {caller} must be the name of a layer, (name, 'input'), or a list of these. Got "
+            f"{repr(wrong[0]) if wrong else 'none'}."
+        )
+    return [(one, "output") if isinstance(one, str) else tuple(one) for one in layers]
+
+
+def _is_side(layer):
+    pair = isinstance(layer, (tuple, list)) and len(layer) == 2
+    return pair and isinstance(layer[0], str) and layer[1] in ("input", "output")
+
+
+def _last_with_weights(network, rows, caller):
+    """Return the name of the layer with weights, and no layers of its own, that is called last."""
+    called, hooks = [], []
+    try:
+        for name, part in network.module.named_modules():
+            if name and not any(part.children()) and any(p.ndim > 1 for p in part.parameters(recurse=False)):
+                hooks.append(part.register_forward_hook(lambda *args, name=name: called.append(name)))
+        with network.frozen(), torch.no_grad():
+            network(network.tensor(rows))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if not called:
+        kind = type(network.module).__name__
+        raise ValueError(f"{caller}: {kind} has no layer with weights inside. Give the 'layer' parameter.")
+    return called[-1]
