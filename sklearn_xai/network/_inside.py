@@ -81,7 +81,7 @@ class InsideEstimator(FitsEstimator, PassThrough, MetaEstimatorMixin, Transforme
     def _step(self, n):
         """Return how many rows are read at once."""
         widest = max(int(np.prod(shape)) for shape in self._layer_reader.shapes)
-        return self.batch_size or max(16, min(1024, _BATCH_CELLS // widest))
+        return self.batch_size or max(16, min(2048, _BATCH_CELLS // widest))
 
     def _activations(self, X, label=None):
         """Yield (slice of rows, list of tensors, one for each layer) of checked rows, batch by batch.
