@@ -4,6 +4,27 @@ from __future__ import annotations
 
 from sklearn_xai.network._layer_names import layer_names
 from sklearn_xai.network.activations import LayerActivations
+from sklearn_xai.network.embedding_similarity import EmbeddingSimilarity
 from sklearn_xai.network.randomisation import layer_randomisation, randomisable_layers
+from sklearn_xai.network.training import (
+    ActivationRecorder,
+    AttributionRecorder,
+    ParameterRecorder,
+    Records,
+    read_records,
+)
+from sklearn_xai.network.word_vectors import read_word_vectors
 
-__all__ = ["LayerActivations", "layer_names", "layer_randomisation", "randomisable_layers"]
+__all__ = [
+    "ActivationRecorder",
+    "AttributionRecorder",
+    "EmbeddingSimilarity",
+    "LayerActivations",
+    "ParameterRecorder",
+    "Records",
+    "layer_names",
+    "layer_randomisation",
+    "randomisable_layers",
+    "read_records",
+    "read_word_vectors",
+]
