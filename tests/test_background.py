@@ -11,6 +11,7 @@ from torch import nn
 from sklearn_xai import InputXGradientExplainer, LocalSurrogateExplainer, SHAPExplainer
 from sklearn_xai.background import (
     association,
+    balanced_rows,
     cluster_rows,
     correlated_groups,
     group_matrix,
@@ -442,3 +443,35 @@ def test_several_outputs_are_ordered_along_their_first_component():
     order = np.argsort(key)
     assert np.array_equal(order, np.argsort(x)) or np.array_equal(order[::-1], np.argsort(x))
     np.testing.assert_array_equal(order_keys(Model(), 1, x)[0], 100 + 5 * x)
+
+
+def means(rows):
+    """Return the mean of each number, and the share of one category."""
+    if isinstance(rows, pd.DataFrame):
+        return np.append(rows.iloc[:, :5].mean(), (rows["city"] == "b").mean())
+    return rows.mean(axis=0).ravel()
+
+
+@pytest.mark.parametrize("kind", ["array", "frame", "images"])
+def test_balanced_rows_have_the_means_of_all(kind):
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((300, 5)) ** 3
+    if kind == "frame":
+        X = pd.DataFrame(X).assign(city=rng.choice(["a", "b", "b", "c"], 300))
+    elif kind == "images":
+        X = rng.standard_normal((300, 1, 2, 3))
+    off = {}
+    for draw in (balanced_rows, sample_rows):
+        drawn = [draw(X, 16, np.random.RandomState(seed)) for seed in range(5)]
+        off[draw] = np.mean([np.abs(means(X) - means(rows)).mean() for rows in drawn])
+        assert all(rows.shape == (16, *X.shape[1:]) for rows in drawn)
+    assert off[balanced_rows] < 0.35 * off[sample_rows]
+    first, again = (np.asarray(balanced_rows(X, 16, np.random.RandomState(4))) for _ in range(2))
+    assert (first == again).all()
+    assert len(np.unique(first.reshape(16, -1).astype(str), axis=0)) == 16
+
+
+def test_balanced_rows_of_few_are_all():
+    X = np.arange(20.0).reshape(10, 2)
+    assert (balanced_rows(X, 10, np.random.RandomState(0)) == X).all()
+    assert balanced_rows(np.ones((30, 2)), 4, np.random.RandomState(0)).shape == (4, 2)

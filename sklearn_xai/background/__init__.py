@@ -6,12 +6,13 @@ from sklearn_xai.background.baselines import BASELINES, resolve_baseline, typica
 from sklearn_xai.background.groups import association, correlated_groups, group_matrix, resolve_groups
 from sklearn_xai.background.neighbours import Neighbours
 from sklearn_xai.background.regions import image_groups
-from sklearn_xai.background.sampling import cluster_rows, sample_rows, strata_rows
+from sklearn_xai.background.sampling import balanced_rows, cluster_rows, sample_rows, strata_rows
 
 __all__ = [
     "BASELINES",
     "Neighbours",
     "association",
+    "balanced_rows",
     "cluster_rows",
     "correlated_groups",
     "group_matrix",

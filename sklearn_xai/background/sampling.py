@@ -11,6 +11,8 @@ from sklearn_xai.tables import take_rows
 _MOST_ROWS = 10_000  # rows that are clustered or ordered by the model's output, at random of a larger table
 _MOST_CELLS = 2**24  # and numbers in them
 _MOST_CLUSTERS = 100
+_MOST_BALANCED = 2_000  # rows of which some are balanced
+_SWEEPS = 3
 
 
 def sample_rows(X, size, rng):
@@ -65,6 +67,36 @@ def strata_rows(X, size, rng, outputs):
     """
     X = _few_rows(X, size, rng)
     return X if len(X) <= size else take_rows(X, stratify(size, rng, *outputs(X)))
+
+
+def balanced_rows(X, size, rng):
+    """Draw ``size`` rows whose means of columns are close to those of all rows.
+
+    Rows drawn at random are exchanged, one after the other, for the row that brings the means closest (numbers and
+    categories scaled to a variance of one), until none does or each has been looked at a few times.
+
+    Parameters
+    ----------
+    X : table of shape (n_rows, n_columns), or array (n_rows, ...)
+    size : int
+    rng : RandomState
+    """
+    X = sample_rows(X, max(size, min(_MOST_BALANCED, _MOST_CELLS // max(1, int(np.prod(X.shape[1:]))))), rng)
+    if len(X) <= size:
+        return X
+    points = standardised(X)
+    norms = np.square(points).sum(axis=1)
+    chosen = rng.choice(len(X), size, replace=False)
+    for _ in range(_SWEEPS):
+        before = chosen.copy()
+        for k in range(size):
+            others = np.delete(chosen, k)
+            distance = norms + 2 * points @ points[others].sum(axis=0)  # of the sum from zero, less what is the same
+            distance[others] = np.inf
+            chosen[k] = distance.argmin()
+        if (chosen == before).all():
+            break
+    return take_rows(X, np.sort(chosen))
 
 
 def _few_rows(X, size, rng):

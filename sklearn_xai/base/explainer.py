@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_xai._compat import Interval, StrOptions, check_feature_names_in, fit_context
 from sklearn_xai._docs import fill_docstring
 from sklearn_xai._progress import track
-from sklearn_xai.background import cluster_rows, group_matrix, sample_rows, strata_rows, typical_row
+from sklearn_xai.background import balanced_rows, cluster_rows, group_matrix, sample_rows, strata_rows, typical_row
 from sklearn_xai.base.checks import (
     check_rows,
     raise_of_outputs,
@@ -75,7 +75,7 @@ class BaseExplainer(Scoring, FitsEstimator, PassThrough, MetaEstimatorMixin, Tra
     _parameter_constraints: dict = {
         "estimator": "no_validation",
         "target": "no_validation",
-        "output": [StrOptions({"auto", "raw", "proba"})],
+        "output": [StrOptions({"auto", "raw", "proba", "entropy", "aleatoric", "epistemic"})],
         "feature_groups": [
             dict,
             StrOptions({"correlated"}),
@@ -203,7 +203,7 @@ class BaseExplainer(Scoring, FitsEstimator, PassThrough, MetaEstimatorMixin, Tra
         """Find what removed columns are filled up with, and what the model says of a row without any of its own."""
         removal = getattr(self, "removal", "marginal")
         # Whatever the explainer and its seed: those of the same rows are judged alike, and can be compared.
-        self._fillers = sample_rows(X, REMOVAL_ROWS, np.random.RandomState(0))
+        self._fillers = balanced_rows(X, REMOVAL_ROWS, np.random.RandomState(0))
         self._coalitions = self._coalitions_under(removal, type(self).__name__)
         without = typical_row(self.background_) if removal == "baseline" else self.background_
         self.base_outputs_ = self._model.outputs(without).mean(axis=0)
