@@ -9,9 +9,11 @@ SHARED = {
         The explained output. "auto": the output of a regressor ("all" of several), the positive one of two classes, the
         predicted one of many. A label of ``classes_`` for a classifier, an index for other outputs. "all": every output
         in turn.
-    output : {"auto", "raw", "proba"}, default="auto"
+    output : {"auto", "raw", "proba", "entropy", "aleatoric", "epistemic"}, default="auto"
         "raw": what comes before the final softmax or sigmoid (logits); for other estimators the decision function, else
         the log-odds, else the prediction. "proba": the probability. "auto" is "raw", and a plain module's own output.
+        "entropy": how unsure a classifier is, the entropy of its probabilities in nats, one number a row (``target``
+        is then "auto"). "aleatoric", "epistemic": its parts, of a ``PredictiveDistribution`` only.
     feature_groups : dict of str to list of column names or indices, "correlated", int, array or None, default=None
         Columns that are explained as one. Columns named in no group stay on their own. "correlated" finds groups in the
         rows given to ``fit``: columns whose association (absolute Spearman correlation of numbers, correlation ratio,

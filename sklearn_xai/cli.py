@@ -158,7 +158,7 @@ def _add_model_arguments(group):
 def _add_comparison_arguments(group):
     add = group.add_argument
     add("--explainers", metavar="NAME,...", help="which to compare (default: all that suit); see sklearn-xai list")
-    add("--output", choices=["raw", "proba"], default="raw", help="explain the logit or the probability (default: raw)")
+    add("--output", choices=["raw", "proba", "entropy"], default="raw", help="what is explained (default: raw, logits)")
     add("--folds", type=_at_least(2), default=3, help="folds to train and compare on (default: 3)")
     add("--top", metavar="K", type=_at_least(1), default=5, help="how many columns to list (default: 5)")
     add("--threads", type=_at_least(1), default=1, help="of the processor; a small network is fastest on 1 (default)")
@@ -358,6 +358,8 @@ def _target_name(job, explainer) -> str:
     table = job.table
     if table.task == "regression":
         return table.target
+    if job.args.output == "entropy":
+        return "entropy of the classes' probabilities, in nats"
     what = "probability" if job.args.output == "proba" else "log-odds" if _not_a_net(explainer) else "logit"
     classes = explainer.classes_
     return f"{what} of {classes[1]}" if len(classes) == 2 else f"{what} of the predicted class"

@@ -20,9 +20,9 @@ class PassThrough:
     def classes_(self):
         """Labels of the classes, shape (n_classes,); only where the estimator is a classifier."""
         check_is_fitted(self)
-        if self._model.classes is None:
+        if self._model.labels is None:
             raise AttributeError(f"{type(self._given).__name__} is not a classifier and has no classes_.")
-        return self._model.classes
+        return self._model.labels
 
     @available_if(lambda self: is_network(split_pipeline(self._given)[1]) or hasattr(self._given, "predict"))
     def predict(self, X):

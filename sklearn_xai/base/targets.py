@@ -18,6 +18,11 @@ def resolve_target(model, target, caller):
         The explainer's name, for messages.
     """
     k = model.n_outputs
+    if model.of_uncertainty and not (isinstance(target, str) and target in ("auto", "all")):
+        raise ValueError(
+            f"The 'target' parameter of {caller} must be 'auto' where the 'output' is an uncertainty: it is one "
+            f"number, of no class. Got {target!r}."
+        )
     if isinstance(target, str) and target == "all":
         return "all" if k > 1 else 0
     if isinstance(target, str) and target == "auto":

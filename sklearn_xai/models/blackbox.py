@@ -5,8 +5,11 @@ from __future__ import annotations
 import copy
 
 import numpy as np
+from scipy.special import entr
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
+
+from sklearn_xai.models.uncertainty import UNCERTAINTIES, check_uncertainty
 
 # A forest may be certain: its log-odds are cut where a probability differs from 0 or 1 by less than this.
 PROBABILITY_FLOOR = 1e-6
@@ -21,8 +24,9 @@ class BlackBox:
         Fitted, with ``decision_function``, ``predict_proba`` or ``predict``.
     sample : array-like or DataFrame of shape (n_samples, n_features)
         A few rows, to see what the estimator returns.
-    output : {"auto", "raw", "proba"}
-        "auto" and "raw": the decision function, else the log-odds of each class, else the prediction.
+    output : {"auto", "raw", "proba", "entropy"}
+        "auto" and "raw": the decision function, else the log-odds of each class, else the prediction. "entropy": that
+        of the probabilities, in nats.
     caller : str
         The explainer's name, for messages.
     """
@@ -39,7 +43,7 @@ class BlackBox:
         self.n_outputs = self.outputs(sample).shape[1]
         if self.classifier:
             self.classes = np.asarray(estimator.classes_)
-            if len(self.classes) != self.n_outputs:
+            if self.output not in UNCERTAINTIES and len(self.classes) != self.n_outputs:
                 raise ValueError(
                     f"{caller}: {type(estimator).__name__}.{self.method} returns {self.n_outputs} columns for "
                     f"{len(self.classes)} classes. Use output='proba', or decision_function_shape='ovr'."
@@ -48,6 +52,10 @@ class BlackBox:
     def _find_method(self, caller):
         """Choose the method that is explained."""
         estimator = self.estimator
+        if self.output in UNCERTAINTIES:
+            possible = self.classifier and hasattr(estimator, "predict_proba")
+            check_uncertainty(self.output, caller, type(estimator).__name__, classifier=possible)
+            return "predict_proba"
         if self.output == "proba":
             if not (self.classifier and hasattr(estimator, "predict_proba")):
                 raise ValueError(
@@ -78,6 +86,8 @@ class BlackBox:
 
             rows = pd.DataFrame(rows, columns=self._input_names)
         out = np.asarray(getattr(self.estimator, self.method)(rows), dtype=np.float64)
+        if self.output in UNCERTAINTIES:
+            return entr(out).sum(axis=1, keepdims=True)
         if self.method == "predict_proba" and self.output != "proba":
             out = np.clip(out, PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)
             return np.log(out) - np.log1p(-out)

@@ -20,13 +20,16 @@ _CHUNK = 2_000_000  # cells of a table that is pushed through the preprocessing 
 def split_pipeline(estimator):
     """Return ([(name, fitted transformer), ...], final estimator) of a fitted estimator; no steps but for a Pipeline.
 
-    Frozen estimators and fitted searches (``best_estimator_``) are looked into.
+    Frozen estimators and fitted searches (``best_estimator_``) are looked into, and so is an estimator that says
+    what it is as a network: a torch module, or a Pipeline that ends in one (``network_pipeline_``).
     """
     steps = []
     while True:
         estimator = unwrap(estimator)
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
+        elif hasattr(estimator, "network_pipeline_"):
+            estimator = estimator.network_pipeline_
         elif hasattr(estimator, "steps") and hasattr(estimator, "named_steps"):
             steps += [(name, step) for name, step in estimator.steps[:-1] if step is not None and step != "passthrough"]
             estimator = estimator.steps[-1][1]

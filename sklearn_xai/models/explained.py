@@ -15,7 +15,9 @@ from sklearn_xai.models.affine_head import find_affine_head
 from sklearn_xai.models.blackbox import BlackBox
 from sklearn_xai.models.columns import as_array, find_columns, find_layout, run_steps, split_pipeline
 from sklearn_xai.models.layout import Layout, is_mapping
-from sklearn_xai.models.network import Network, is_module, is_net, is_network, train_network, unwrap
+from sklearn_xai.models.network import Network, is_module, is_net, is_network, unwrap
+from sklearn_xai.models.training import train_network
+from sklearn_xai.models.uncertainty import UNCERTAINTIES
 from sklearn_xai.tables import take_rows
 
 _HEAD_ROWS = 8
@@ -31,7 +33,8 @@ class ExplainedModel:
     background : table of shape (n_background, n_columns), or array (n_background, ...)
         Raw rows, as the user gives them.
     names : ndarray of shape (n_columns,)
-    output : {"auto", "raw", "proba"}
+    output : {"auto", "raw", "proba", "entropy", "aleatoric", "epistemic"}
+        With one of the last three the model has one output, a number like that of a regressor.
     gradients : bool
         Whether the explainer needs gradients, and so a network at the end and columns that can be folded back.
     layout : Layout, optional
@@ -41,6 +44,16 @@ class ExplainedModel:
         rows.
     caller : str
         The explainer's name, for messages.
+
+    Attributes
+    ----------
+    n_outputs : int
+    labels : ndarray of shape (n_classes,), or None
+        Classes that the estimator predicts.
+    classes : ndarray of shape (n_outputs,), or None
+        Classes that the outputs are of: None, too, where it is how unsure the estimator is that is explained.
+    classifier : bool
+        Whether the outputs are those of classes.
     """
 
     def __init__(
@@ -77,8 +90,10 @@ class ExplainedModel:
             if probing:
                 self._look_behind(steps, final, background, names)
         seen = self.network or self.blackbox
-        self.n_outputs, self.classes = seen.n_outputs, seen.classes
-        self.classifier = seen.classifier
+        self.n_outputs, self.labels = seen.n_outputs, seen.classes
+        self.of_uncertainty = output in UNCERTAINTIES
+        self.classes = None if self.of_uncertainty else seen.classes
+        self.classifier = seen.classifier and not self.of_uncertainty
 
     def _look_behind(self, steps, final, background, names):
         """Find the final estimator of a Pipeline as a function of its inputs, if these come from single columns."""
@@ -99,7 +114,7 @@ class ExplainedModel:
     @property
     def plain(self):
         """Whether the model is a torch module without an estimator around it."""
-        return self.network is not None and not self.network.is_net
+        return self.network is not None and not self.network.is_net and self.network.draws_likelihood is None
 
     @property
     def column_wise(self):
@@ -149,15 +164,15 @@ class ExplainedModel:
 
     def predict(self, X):
         """Return the labels or values a network predicts, whatever the labels it was trained on."""
-        if not self.classifier:
+        if not self.network.classifier:
             inputs = self.inputs(X)
             out = self.network.with_output("auto", inputs[:1]).outputs(inputs)
             return out[:, 0] if out.shape[1] == 1 else out
         proba = self.predict_proba(X)
         threshold = getattr(self.network.estimator, "threshold", None)
         if threshold is not None and proba.shape[1] == 2:
-            return self.classes[(proba[:, 1] > threshold).astype(int)]
-        return self.classes[proba.argmax(axis=1)]
+            return self.labels[(proba[:, 1] > threshold).astype(int)]
+        return self.labels[proba.argmax(axis=1)]
 
     def find_head(self, inputs):
         """Return the network split after its affine head; found once, from background rows."""
@@ -204,7 +219,7 @@ def _train(estimator, original, X, y, fit_params, layout=None):
     if is_net(estimator):
         return train_network(estimator, X, y, layout=layout, renew=_was_fitted(original), fit_params=fit_params)
     if not hasattr(estimator, "steps") or not is_net(split_pipeline(estimator)[1]):
-        return estimator.fit(X, y, **fit_params)
+        return estimator.fit(X if layout is None else layout.unpack(np.asarray(X)), y, **fit_params)
     first, last = _share(estimator, fit_params)
     if len(estimator.steps) > 1:
         before = estimator[:-1]

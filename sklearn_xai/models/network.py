@@ -49,7 +49,10 @@ def is_net(estimator):
 
 
 def is_network(estimator):
-    """Whether gradients can be taken through the estimator itself."""
+    """Whether gradients can be taken through the estimator itself, or through what it makes of a network."""
+    estimator = unwrap(estimator)
+    if hasattr(type(estimator), "network_pipeline_"):
+        return is_network(estimator.estimator)
     return is_module(estimator) or is_net(estimator)
 
 
@@ -84,9 +87,10 @@ class Network:
         Fitted. A FrozenEstimator around it is taken off.
     sample : ndarray of shape (n_samples, ...)
         A few rows, to see what the network returns.
-    output : {"auto", "raw", "proba"}
+    output : {"auto", "raw", "proba", "entropy", "aleatoric", "epistemic"}
         "raw" is what comes before the final softmax or sigmoid of a classifier; "auto" is "raw" for a net, and the
-        output as it stands for a plain module.
+        output as it stands for a plain module. "entropy" is that of the probabilities, in nats: one output. Its parts
+        are those of a module of many draws.
     prefix : tuple of (matrix (n_hidden, n_inputs), offset (n_hidden,)), optional
         An affine map that is applied before the network, such as a fitted PCA.
     layout : Layout, optional
@@ -100,6 +104,9 @@ class Network:
         Whether rows are whole numbers to the module, such as ids of tokens.
     takes_integers : bool
         Whether the module looks whole numbers up in an embedding, so that blends of rows are none.
+    draws_likelihood : {"categorical", "gaussian", None}
+        Of a module that says so by an attribute of this name, and returns (n_rows, n_draws, n_outputs) by draws of its
+        weights: log-probabilities of ``classes_``, or means.
     """
 
     def __init__(self, estimator, sample, *, output="auto", prefix=None, layout=None, caller="Network"):
@@ -108,7 +115,9 @@ class Network:
         self.prefix = prefix
         self.layout = layout
         self.is_net = not isinstance(self.estimator, nn.Module)
-        self.classifier = self.is_net and is_classifier(self.estimator)
+        self.draws_likelihood = getattr(self.estimator, "draws_likelihood", None)
+        categorical = self.draws_likelihood == "categorical"
+        self.classifier = categorical or (self.is_net and is_classifier(self.estimator))
         self._nonlinearity = self._find_nonlinearity() if self.is_net else None
         self._at_terminal = self._writes_input = self._in_logs = self.channels_last = False
         with self.frozen(), torch.no_grad():
@@ -119,9 +128,11 @@ class Network:
             if self._nonlinearity == "forgotten":
                 self._nonlinearity = "identity" if ending else "softmax" if out.numel() > len(out) else "sigmoid"
             self._at_terminal = self._wants_terminal(terminal, caller)
+            self._ending = self._find_ending(ending, terminal)
+            n_classes = out.shape[-1] if categorical else self._check_uncertainty(z, caller)
             self.n_outputs = self(z).shape[1]
             self.channels_last = takes_channels_last(self.module, self, z)
-        self.classes = self._find_classes()
+        self.classes = self._find_classes(n_classes or self.n_outputs)
 
     # ------------------------------------------------------------------ what kind of network it is
     @property
@@ -183,12 +194,20 @@ class Network:
         # A net that was trimmed for prediction has no criterion any more: its last step tells what is missing.
         return known.get(criterion_name(self.estimator), "identity") if _has_criterion(self.estimator) else "forgotten"
 
-    def _find_classes(self):
+    def _find_classes(self, n_classes):
         if not self.classifier:
             return None
         classes = _stored_classes(self.estimator)
         # A net trained on integer labels uses them as indices: with more outputs than labels seen, they are the labels.
-        return classes if classes is not None and len(classes) == self.n_outputs else np.arange(self.n_outputs)
+        return classes if classes is not None and len(classes) == n_classes else np.arange(n_classes)
+
+    def _find_ending(self, ending, terminal):
+        """Name what makes probabilities of the module's output, or of what goes into its last step."""
+        if self._nonlinearity in ("softmax", "sigmoid"):
+            return self._nonlinearity
+        if terminal is None or self._nonlinearity == "custom":
+            return "probabilities"
+        return {"log_softmax": "softmax", "expit": "sigmoid"}.get(ending, ending)
 
     # ------------------------------------------------------------------ running it
     def tensor(self, rows):
@@ -262,18 +281,33 @@ class Network:
 
     def __call__(self, z):
         """Return the explained outputs, shape (n_rows, n_outputs); call inside ``frozen()``."""
-        if self._at_terminal:
-            out = self._record_terminal(z)[1]
-            if out is None:
-                raise ValueError("The network did not end in the softmax or sigmoid whose input is explained.")
-        else:
-            out = self._module_output(z)
-        out = out.reshape(len(out), -1)
+        if self.draws_likelihood is not None:
+            summary = of_log_draws if self.classifier else of_mean_draws
+            return summary(self._module_output(z), self.output)
+        if self.output in UNCERTAINTIES:
+            return entropy(self.log_probabilities(z))
+        out = self._explained_step(z)
         if self.output == "proba":
             return self._probabilities(out)
         if self.classifier and out.shape[1] == 1:
             return torch.cat([-out, out], dim=1)
         return out
+
+    def _explained_step(self, z):
+        """Return the module's output, or what goes into its last step, shape (n_rows, n_outputs)."""
+        out = self._record_terminal(z)[1] if self._at_terminal else self._module_output(z)
+        if out is None:
+            raise ValueError("The network did not end in the softmax or sigmoid whose input is explained.")
+        return out.reshape(len(out), -1)
+
+    def log_probabilities(self, z):
+        """Return the logs of the classes' probabilities, for ``output="entropy"``; call inside ``frozen()``."""
+        out = self._explained_step(z)
+        return log_probabilities(self._probabilities(out) if self._nonlinearity == "custom" else out, self._ending)
+
+    def draws(self, z):
+        """Return what a module of many draws returns, shape (n_rows, n_draws, n_outputs); call inside ``frozen()``."""
+        return self._module_output(z)
 
     def _probabilities(self, out):
         if self._nonlinearity == "custom":
@@ -306,6 +340,8 @@ class Network:
     # ------------------------------------------------------------------ checks
     def _wants_terminal(self, terminal, caller):
         """Whether what is explained is the input of the module's last softmax or sigmoid."""
+        if self.output in UNCERTAINTIES:
+            return terminal is not None and self._nonlinearity in (None, "identity", "probabilities")
         if self.output == "proba":
             if not self.classifier and terminal is None:
                 raise ValueError(
@@ -313,9 +349,26 @@ class Network:
                     "classifier and its last step is no softmax or sigmoid. Use output='raw'."
                 )
             return False
-        if self.is_net:
+        if self.is_net or self.classifier:
             return self.classifier and terminal is not None and self._nonlinearity in ("identity", "probabilities")
         return self.output == "raw" and terminal is not None
+
+    def _check_uncertainty(self, z, caller):
+        """Return the number of classes where it is how unsure the network is that is explained, else None."""
+        if self.output not in UNCERTAINTIES:
+            return None
+        name, drawn = type(self.estimator).__name__, self.draws_likelihood is not None
+        classifier = self.classifier or (not self.is_net and self._at_terminal)
+        check_uncertainty(self.output, caller, name, classifier=classifier, draws=drawn)
+        if drawn:
+            return None
+        p = self.log_probabilities(z).exp()
+        if bool(((p.sum(dim=1) - 1).abs() > 1e-3).any()):
+            raise ValueError(
+                f"The 'output' parameter of {caller} is {self.output!r}, but the probabilities that {name} gives do "
+                "not add up to 1: those of several labels at once, or no probabilities. Use output='auto' and a target."
+            )
+        return p.shape[1]
 
     def _check_output(self, out, n_rows, caller):
         if not isinstance(out, torch.Tensor) or out.ndim == 0 or len(out) != n_rows:
@@ -407,6 +460,7 @@ def criterion_name(net):
 
 
 def has_embedding(module):
+    """Whether a module has a layer that looks whole numbers up."""
     return any(isinstance(part, (nn.Embedding, nn.EmbeddingBag)) for part in module.modules())
 
 

@@ -23,6 +23,15 @@ def train_network(net, X, y, *, layout=None, renew=False, fit_params=None):
     """
     if renew and isinstance(net.module, nn.Module) and not _has_params(net, "module__"):
         _renew(net.module)
+    X, y, labels = training_data(net, X, y, layout)
+    net.fit(X, y, **(fit_params or {}))
+    if labels is not None:
+        net.training_classes_ = labels
+    return net
+
+
+def training_data(net, X, y, layout=None):
+    """Return rows and a target as a net's own ``fit`` takes them, and the labels that are indices there, or None."""
     X = np.asarray(X)
     dtype, out_ndim = _look_at_module(net, X, layout)
     X = np.array(X, dtype=np.int64 if dtype is None else dtype)
@@ -34,10 +43,7 @@ def train_network(net, X, y, *, layout=None, renew=False, fit_params=None):
     elif y is not None:
         y = np.array(y, dtype=X.dtype if X.dtype.kind == "f" else np.float32)
         y = y.reshape(len(y), -1) if out_ndim != 1 else y
-    net.fit(X if layout is None else layout.unpack(X), y, **(fit_params or {}))
-    if labels is not None:
-        net.training_classes_ = labels
-    return net
+    return X if layout is None else layout.unpack(X), y, labels
 
 
 def _has_params(net, prefix):

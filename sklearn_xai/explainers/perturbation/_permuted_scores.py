@@ -103,7 +103,7 @@ class _Rows:
     def __init__(self, model, estimator, coalitions, X):
         self.table, self.columns, self._names = X, coalitions.members, None
         self.predictor = estimator if model.network is None else model
-        self.classes = None if model.classes is None else plain(model.classes)
+        self.classes = None if model.labels is None else plain(model.labels)
         if model.column_wise:
             self.table = model.inputs(X)
             owner = coalitions.owners(model.columns.feeds_of(X, self.table))
@@ -111,7 +111,7 @@ class _Rows:
             self.predictor = split_pipeline(estimator)[1] if model.network is None else model.behind()
             self._names = getattr(self.predictor, "feature_names_in_", None)
         named = get_tags(estimator).estimator_type if model.network is None else None
-        self.type = named or ("classifier" if model.classifier else "regressor")
+        self.type = named or ("regressor" if model.labels is None else "classifier")
         known = {"predict"} if self.type == "regressor" else {"predict", "predict_proba", "decision_function"}
         self.methods = {name for name in known if hasattr(self.predictor, name)}
         self._own: dict[str, np.ndarray] = {}
@@ -210,7 +210,7 @@ def find_scorer(scoring, estimator, model):
         last = unwrap(last.steps[-1][1])
     own = getattr(type(last), "score", None)
     if own is None or is_network(last):
-        return make_scorer(accuracy_score if model.classifier else r2_score), True
+        return make_scorer(r2_score if model.labels is None else accuracy_score), True
     if own is ClassifierMixin.score or own is RegressorMixin.score:
         return make_scorer(accuracy_score if is_classifier(last) else r2_score), True
     return _own_score, False

@@ -28,6 +28,10 @@ def find_aims(explainer, X, y):
     model, target, name = explainer._model, explainer._target_index, type(explainer).__name__
     if explainer.to != "y":
         aims = np.asarray(model.outputs(X), dtype=np.float64)
+    elif model.of_uncertainty:
+        raise ValueError(
+            f"The 'to' parameter of {name} is 'y', which says nothing of output={explainer.output!r}: use to='model'."
+        )
     elif y is None:
         raise ValueError(f"The 'to' parameter of {name} is 'y', but fit was called without y: call fit(X, y).")
     else:

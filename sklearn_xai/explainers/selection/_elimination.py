@@ -87,7 +87,7 @@ class AsItStands:
     def _score(self, kept):
         model, (rows, truth) = self.model, self.scored
         outputs = self.whole.averaged(rows, kept[None])[:, 0]
-        if truth is None or (model.classes is None and truth.ndim == 1 and model.n_outputs > 1):
+        if truth is None or model.of_uncertainty or (model.classes is None and truth.ndim == 1 and model.n_outputs > 1):
             return r2(model.outputs(rows), outputs)
         return accuracy_or_r2(model, outputs, truth)
 

@@ -199,6 +199,11 @@ class RFEExplainer(BaseExplainer):
         return wanted
 
     def _check_trainable(self, y):
+        if self._model.of_uncertainty:
+            raise ValueError(
+                f"{type(self).__name__} with 'refit' or 'cv' scores models by y, which says nothing of output="
+                f"{self.output!r}. Leave these parameters as they are by default."
+            )
         if y is None or self.estimator_ is self.estimator:
             asked = "'refit' parameter of {} is True" if self.refit else "'cv' parameter of {} is not None"
             raise ValueError(
