@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sklearn_xai.network._layer_names import layer_names
 from sklearn_xai.network.activations import LayerActivations
+from sklearn_xai.network.concept_vectors import ConceptActivationVectors
 from sklearn_xai.network.embedding_similarity import EmbeddingSimilarity
 from sklearn_xai.network.randomisation import layer_randomisation, randomisable_layers
 from sklearn_xai.network.training import (
@@ -18,6 +19,7 @@ from sklearn_xai.network.word_vectors import read_word_vectors
 __all__ = [
     "ActivationRecorder",
     "AttributionRecorder",
+    "ConceptActivationVectors",
     "EmbeddingSimilarity",
     "LayerActivations",
     "ParameterRecorder",
