@@ -55,12 +55,14 @@ def similarities(queries, vectors, metric="cosine", inverse=None):
 
 
 def highest(scores, n):
-    """Return the places and values of the n highest scores of each row, the highest first: two (n_rows, n)."""
-    found = np.argpartition(-scores, n - 1, axis=1)[:, :n] if 0 < n < scores.shape[1] else np.argsort(-scores)[:, :n]
-    found.sort(axis=1)  # the earlier of equals first
-    values = np.take_along_axis(scores, found, axis=1)
-    order = np.argsort(-values, axis=1, kind="stable")
-    return np.take_along_axis(found, order, axis=1), np.take_along_axis(values, order, axis=1)
+    """Return the places and values of the n highest scores of each row, of equals the first: two (n_rows, n)."""
+    places = np.empty((len(scores), n), dtype=int)
+    if n:
+        least = np.partition(scores, -n, axis=1)[:, [-n]]
+        for row, near, found in zip(scores, scores >= least, places, strict=True):
+            near = np.flatnonzero(near)
+            found[:] = near[np.argsort(-row[near], kind="stable")[:n]]
+    return places, np.take_along_axis(scores, places, axis=1)
 
 
 class VectorQueries:

@@ -42,9 +42,10 @@ class EmbeddingSimilarity(VectorQueries, FitsEstimator, TransformerMixin, BaseEs
     layer : str, default=None
         Dotted name of the Embedding or EmbeddingBag layer. None is the only one.
     vocabulary : sequence, dict of word to int, or None, default=None
-        The word of each vector, in their order, or the rows that belong to some words: categories of a column, for
-        instance, or ``encoder.vocabulary_``. Words are strings, whole numbers or other names. None takes the words of the ``TokenEncoder`` in
-        front of the network, without padding; else the ids; of rows the index of the DataFrame, else their numbers.
+        The word of each vector, in their order, or the rows that belong to some words: the categories of a column, or
+        ``encoder.vocabulary_``. Words are strings, whole numbers or other names. None takes the words of the
+        ``TokenEncoder`` in front of the network, without padding; else the ids; of rows the index of the DataFrame,
+        else their numbers.
     metric : {"cosine", "euclidean", "manhattan", "chebyshev"}, default="cosine"
         What is nearest. The similarity is the cosine, or minus the distance: more is nearer.
     n_neighbors : int, default=10

@@ -91,7 +91,7 @@ def read_word_vectors(path, *, limit=None, words=None, errors="strict"):
     _check_parameters(limit, words, errors)
     wanted = None if words is None else set(words)
     reader = _Reader(os.fspath(path), errors)
-    with _opened(reader.path) as file:
+    with _opened(reader.path) as file, np.errstate(over="ignore"):  # what is too large for float32 is a broken line
         reader.read(file, limit, wanted)
     if not reader.words:
         what = "no word" if wanted is None else f"none of the {len(wanted)} words that were asked for"
