@@ -11,7 +11,7 @@ from sklearn_xai.network.training import (
     ActivationRecorder,
     AttributionRecorder,
     ParameterRecorder,
-    Records,
+    TrainingRecords,
     read_records,
 )
 from sklearn_xai.network.word_vectors import read_word_vectors
@@ -23,7 +23,7 @@ __all__ = [
     "EmbeddingSimilarity",
     "LayerActivations",
     "ParameterRecorder",
-    "Records",
+    "TrainingRecords",
     "layer_names",
     "layer_randomisation",
     "randomisable_layers",

@@ -5,6 +5,6 @@ from __future__ import annotations
 from sklearn_xai.network.training.activation_recorder import ActivationRecorder
 from sklearn_xai.network.training.attribution_recorder import AttributionRecorder
 from sklearn_xai.network.training.parameter_recorder import ParameterRecorder
-from sklearn_xai.network.training.records import Records, read_records
+from sklearn_xai.network.training.records import TrainingRecords, read_records
 
-__all__ = ["ActivationRecorder", "AttributionRecorder", "ParameterRecorder", "Records", "read_records"]
+__all__ = ["ActivationRecorder", "AttributionRecorder", "ParameterRecorder", "TrainingRecords", "read_records"]

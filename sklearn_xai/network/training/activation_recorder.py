@@ -7,9 +7,9 @@ import math
 import torch
 from torch import nn
 
-from sklearn_xai.models import Network
 from sklearn_xai.models.layers import _UnitAxes
-from sklearn_xai.network.training._probe import _FEW, ProbeRecorder, check_count
+from sklearn_xai.network.training._probe import ProbeRecorder
+from sklearn_xai.network.training._rows import check_count
 from sklearn_xai.network.training._statistics import as_real, describe
 
 WHOLE = "(module)"  # the name of the module itself, where it is a layer
@@ -113,8 +113,7 @@ class ActivationRecorder(ProbeRecorder):
         self.layers_ = _chosen_layers(net.module_, self.layers, type(self).__name__)
 
     def _measure(self, net):
-        rows, layout = self._network_rows()
-        network = Network(net, rows[:_FEW], layout=layout, caller=type(self).__name__)
+        network, rows = self._look(net)
         parts = _named_layers(network.module)
         seen = _Seen(self.bins, len(rows))
         hooks = []
@@ -147,8 +146,8 @@ class _Seen:
     def __init__(self, bins, n):
         self.bins = bins
         self.n = n
-        self.values: dict[str, dict] = {}
-        self._calls: dict[str, int] = {}
+        self.values = {}
+        self._calls = {}
 
     def by(self, name, axes):
         """Return a forward hook for a layer."""

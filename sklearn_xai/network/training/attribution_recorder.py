@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from scipy.stats import rankdata
 from sklearn.base import clone
 
 from sklearn_xai.base import BaseExplainer
-from sklearn_xai.engines.agreement import cosine, spearman
 from sklearn_xai.explainers import InputXGradientExplainer
-from sklearn_xai.models import Network, is_mapping
-from sklearn_xai.network.training._probe import _FEW, ProbeRecorder
+from sklearn_xai.models import is_mapping
+from sklearn_xai.network.training._probe import ProbeRecorder
 
-_DRIFT_CELLS = 2**14  # numbers that are kept of each epoch, to compare it with later ones
+_DRIFT_CELLS = 2**13  # numbers that are kept of each epoch, to compare it with later ones
 _LEAST_ROWS = 8
-_DRIFTS = {"cosine": cosine, "spearman": spearman}
+_DRIFTS = ("cosine", "spearman")
 
 
 class AttributionRecorder(ProbeRecorder):
@@ -64,7 +64,8 @@ class AttributionRecorder(ProbeRecorder):
     ``attributions_drift_spearman`` are numbers that other callbacks can watch: ``EarlyStopping`` of a training whose
     explanations are to be settled, for one. None of them shows up in the log that skorch prints. An epoch in which the
     network's output is not finite has none of these values. With ``target="auto"`` the class of three or more that is
-    explained is the one that is predicted in that epoch; set a target to follow one.
+    explained is the one that is predicted in that epoch; set a target to follow one, by the label that the net itself
+    is trained on. Drift is measured on the first rows of the probe, as many as make some 8,000 attributions.
 
     See Also
     --------
@@ -142,7 +143,7 @@ class AttributionRecorder(ProbeRecorder):
             if epoch not in self.kept_:
                 continue
             found = {f"to_last_{name}": value for name, value in _drift(self.kept_[epoch], last).items()}
-            self.records_.update_overall(record, found)
+            found = self.records_.update_overall(record, found)
             entry = net.history[epoch - 1].get(self.name_)
             if entry is not None:
                 entry["overall"].update(record["overall"])
@@ -161,10 +162,10 @@ class AttributionRecorder(ProbeRecorder):
             for j, name in enumerate(self.feature_names_)
         }
         rows = values.reshape(len(values), -1)
-        rows = rows[: max(_LEAST_ROWS, _DRIFT_CELLS // max(1, rows.shape[1]))].copy()
+        now = _directions(rows[: max(_LEAST_ROWS, _DRIFT_CELLS // max(1, rows.shape[1]))])
         before = self.kept_[max(self.kept_)] if self.kept_ else None
-        self.kept_[len(net.history)] = rows
-        drift = {} if before is None else {f"drift_{name}": value for name, value in _drift(before, rows).items()}
+        self.kept_[len(net.history)] = now
+        drift = {} if before is None else {f"drift_{name}": value for name, value in _drift(before, now).items()}
         return by_column, drift
 
     def _explain(self, net):
@@ -197,12 +198,22 @@ class AttributionRecorder(ProbeRecorder):
         return pd.DataFrame(np.asarray(self.probe_), columns=list(self.feature_names))
 
     def _is_finite(self, net):
-        rows, layout = self._network_rows()
-        outputs = Network(net, rows[:_FEW], layout=layout, caller=type(self).__name__).outputs(rows)
-        return bool(np.isfinite(outputs).all())
+        network, rows = self._look(net)
+        return bool(np.isfinite(network.outputs(rows)).all())
+
+
+def _directions(rows):
+    """Return the direction of each row and of its ranks: an array (2, n_rows, n_columns), zero where there is none."""
+    ranks = rankdata(rows, axis=1)
+    both = np.stack([rows, ranks - ranks.mean(axis=1, keepdims=True)]).astype(np.float64)
+    both /= np.maximum(np.abs(both).max(axis=2, keepdims=True), np.finfo(np.float64).tiny)
+    both /= np.maximum(np.linalg.norm(both, axis=2, keepdims=True), 1)
+    return both.astype(np.float32)
 
 
 def _drift(a, b):
+    """Return how far directions of the same rows are from each other: 1 less the mean cosine, by kind."""
     if a.shape != b.shape:
-        return {name: math.nan for name in _DRIFTS}
-    return {name: float(np.mean(1 - similarity(a, b))) for name, similarity in _DRIFTS.items()}
+        return dict.fromkeys(_DRIFTS, math.nan)
+    cosines = np.einsum("kij,kij->k", a, b) / a.shape[1]
+    return {name: max(0.0, 1 - float(cosine)) for name, cosine in zip(_DRIFTS, cosines, strict=True)}

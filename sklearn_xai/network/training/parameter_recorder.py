@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 
 import torch
+from torch.nn.parameter import is_lazy
 
-from sklearn_xai.network.training._probe import Recorder, check_count
+from sklearn_xai.network.training._probe import Recorder
+from sklearn_xai.network.training._rows import check_count
 from sklearn_xai.network.training._statistics import as_real, describe
 
 _COMPILED = "_orig_mod."
@@ -132,9 +134,7 @@ class _Epoch:
     def __init__(self, parameters):
         self.parameters = parameters
         self.before = [parameter.detach().clone() for parameter in parameters.values()]
-        self.sums: dict[int, torch.Tensor] = {}
-        self.largest: dict[int, torch.Tensor] = {}
-        self.counts: dict[int, int] = {}
+        self.sums, self.largest, self.counts = {}, {}, {}  # by the place of the parameter
 
     @torch.no_grad()
     def note_gradients(self):
@@ -156,7 +156,7 @@ class _Epoch:
 
     def summary(self):
         """Return, by name, how far each parameter moved and what gradients it had."""
-        found: dict[str, dict[str, float]] = {}
+        found = {}
         for i, (name, parameter) in enumerate(self.parameters.items()):
             after, before = as_real(parameter), as_real(self.before[i])
             found[name] = {"update": _ratio((after - before).norm(), torch.maximum(after.norm(), before.norm()))}
@@ -192,7 +192,7 @@ def _root(numbers):
 
 def _parameters(module, names):
     parameters = {name.replace(_COMPILED, ""): parameter for name, parameter in module.named_parameters()}
-    return {name: parameters[name] for name in names if name in parameters}
+    return {name: parameters[name] for name in names if name in parameters and not is_lazy(parameters[name])}
 
 
 def _chosen_parameters(module, layers, caller):

@@ -12,7 +12,7 @@ import numpy as np
 OVERALL = "(all)"  # what a table calls the place of a statistic of all layers, parameters or columns together
 
 
-class Records(list):
+class TrainingRecords(list):
     """What did a recorder see, epoch by epoch?
 
     A list of dicts, one for each recorded epoch: ``epoch`` (from 1 on); ``values``, a dict of dicts of statistics by
@@ -33,9 +33,9 @@ class Records(list):
 
     Examples
     --------
-    >>> from sklearn_xai.network.training import Records
+    >>> from sklearn_xai.network.training import TrainingRecords
     >>> seen = {"epoch": 1, "values": {"hidden": {"mean": 0.5}}, "overall": {"dead": 0.0}}
-    >>> print(Records([seen], name="activations", place="layer").to_frame())
+    >>> print(TrainingRecords([seen], name="activations", place="layer").to_frame())
        epoch   layer statistic  value
     0      1  hidden      mean    0.5
     1      1   (all)      dead    0.0
@@ -58,8 +58,10 @@ class Records(list):
         return record
 
     def update_overall(self, record, found):
-        """Add to the statistics of all together what is known of an epoch later only."""
-        record["overall"].update(_plain(found))
+        """Add to the statistics of all together what is known of an epoch later only; return it as it is kept."""
+        found = _plain(found)
+        record["overall"].update(found)
+        return found
 
     def to_frame(self):
         """Return all numbers as a tidy table; lists, such as histograms, are left to ``histograms``.
@@ -195,7 +197,7 @@ def read_records(path):
 
     Returns
     -------
-    records : dict of str to Records
+    records : dict of str to TrainingRecords
         By the name of the recorder, of the last training that each saw begin. A training that went on
         (``partial_fit``, ``warm_start``) is one with what it went on from.
 
@@ -232,8 +234,7 @@ def read_records(path):
     >>> records["parameters"] == recorder.records_
     True
     """
-    found: dict[str, Records] = {}
-    owners: dict[str, str] = {}
+    found, owners = {}, {}
     torn = 0
     for text in Path(path).read_text(encoding="utf-8").splitlines():
         try:
@@ -244,7 +245,7 @@ def read_records(path):
             continue
         if "place" in line:
             before = [record for record in found.get(name, []) if line["after"] and record["epoch"] <= line["after"]]
-            found[name] = Records(before, name=name, place=line["place"])
+            found[name] = TrainingRecords(before, name=name, place=line["place"])
             owners[name] = run
         elif owners.get(name) == run:
             _merge(found[name], line)
