@@ -7,6 +7,7 @@ from sklearn_xai.datasets._attribution_clusters import make_attribution_clusters
 from sklearn_xai.datasets._attribution_images import make_attribution_images
 from sklearn_xai.datasets._attribution_interactions import make_attribution_interactions
 from sklearn_xai.datasets._attribution_linear import make_attribution_linear
+from sklearn_xai.datasets._concept_images import make_concept_images
 from sklearn_xai.datasets._movie_reviews import load_movie_reviews
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "make_attribution_images",
     "make_attribution_interactions",
     "make_attribution_linear",
+    "make_concept_images",
 ]

@@ -37,6 +37,18 @@ def checked_number(caller: str, name: str, value: Any, low: float, high: float, 
     return float(value)
 
 
+def checked_size(caller: str, image_size: Any, least: int) -> tuple[int, int]:
+    """Return height and width of images, where one number for both or two were given."""
+    both = (image_size, image_size) if isinstance(image_size, Integral) else image_size
+    try:
+        height, width = both
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"The 'image_size' parameter of {caller} must be an int or two, height and width. Got {image_size!r}."
+        ) from None
+    return checked_count(caller, "image_size", height, least), checked_count(caller, "image_size", width, least)
+
+
 def checked_choice(caller: str, name: str, value: Any, choices: tuple[str, ...]) -> str:
     """Return one of some words."""
     if not isinstance(value, str) or value not in choices:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from sklearn_xai.datasets._attribution_common import (
     checked_count,
     checked_dtype,
     checked_number,
+    checked_size,
     returned,
 )
 
@@ -122,7 +122,7 @@ def make_attribution_images(
     checked_count(CALLER, "n_samples", n_samples)
     checked_count(CALLER, "n_classes", n_classes, least=2, most=len(SHAPES))
     checked_count(CALLER, "n_channels", n_channels)
-    height, width = _checked_size(image_size)
+    height, width = checked_size(CALLER, image_size, least=4)
     checked_count(CALLER, "object_size", object_size, least=4, most=min(height, width), why=", the side of an image")
     checked_choice(CALLER, "background", background, BACKGROUNDS)
     noise = checked_number(CALLER, "noise", noise, 0, 1)
@@ -207,17 +207,6 @@ def _put(images, corners, patches):
     rows = corners[:, 0, None, None] + side[:, None]
     columns = corners[:, 1, None, None] + side
     images[np.arange(len(images))[:, None, None], rows, columns] = patches
-
-
-def _checked_size(image_size):
-    both = (image_size, image_size) if isinstance(image_size, Integral) else image_size
-    try:
-        height, width = both
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"The 'image_size' parameter of {CALLER} must be an int or two, height and width. Got {image_size!r}."
-        ) from None
-    return (checked_count(CALLER, "image_size", n, least=4) for n in (height, width))
 
 
 def _check_distractors(n_distractors, places, side):
