@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sklearn_xai.network._layer_names import layer_names
+from sklearn_xai.network.activation_maximisation import maximise_activation, top_rows
 from sklearn_xai.network.activations import LayerActivations
 from sklearn_xai.network.concept_vectors import ConceptActivationVectors
 from sklearn_xai.network.embedding_similarity import EmbeddingSimilarity
@@ -26,7 +27,9 @@ __all__ = [
     "TrainingRecords",
     "layer_names",
     "layer_randomisation",
+    "maximise_activation",
     "randomisable_layers",
     "read_records",
     "read_word_vectors",
+    "top_rows",
 ]
