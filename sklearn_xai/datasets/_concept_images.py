@@ -43,8 +43,10 @@ def make_concept_images(
     how the images are drawn, so that they are exact.
 
     Of an object's parts, a corner reaches 0.4 of half its side from where two straight sides of its outline meet, the
-    core 0.5 of it from its middle; the edge is 2 pixels wide in images of 32 and in proportion in others; top and
-    bottom are its halves. A mask of parts, too, is of what is seen.
+    core 0.5 of it from its middle; the edge is 1 pixel wide in images of 32 and in proportion in larger ones; top and
+    bottom are the outer thirds of its height. A mask of parts, too, is of what is seen. From 32 pixels on the edges, the
+    most frequent concept, cover a tenth of the pixels, all shapes together three: the highest 0.5 % of the activations
+    of a unit can reach an intersection over union of 0.05 with any concept.
 
     Parameters
     ----------
@@ -151,7 +153,7 @@ def _draw(images, masks, objects):
     """Draw one object into each image (n, 3, height, width), and into the masks of concepts what is seen of it."""
     height, width = images.shape[2:]
     length = min(height, width)
-    edge, stripe = max(1, round(length / 16)), max(1, round(length / 16))
+    edge, stripe = max(1, round(length / 32)), max(1, round(length / 16))
     first = dict(zip(NAMES, np.cumsum([0] + [len(names) for names in NAMES.values()]), strict=False))
     down = np.arange(height)[:, None] - objects["row"][:, None, None]
     right = np.arange(width) - objects["column"][:, None, None]

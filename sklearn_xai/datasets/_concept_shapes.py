@@ -24,6 +24,8 @@ DARK = 0.55
 HOLE, ARM = 0.5, 1 / 3
 # how far the corners and the core of an object reach, of half of its side
 CORNER, CORE = 0.4, 0.5
+# where its outer thirds begin
+THIRD = 1 / 3
 
 _CORNERS = {
     "square": [(-1, -1), (-1, 1), (1, -1), (1, 1)],
@@ -58,7 +60,7 @@ def part_mask(part, shape, inside, u, v, width):
         return inside & ~_shrunk(inside, width)
     if part == "core":
         return inside & (u**2 + v**2 < CORE**2)
-    return inside & (u < 0 if part == "top" else u > 0)
+    return inside & (u < -THIRD if part == "top" else u > THIRD)
 
 
 def texture_dark(texture, down, right, width):
