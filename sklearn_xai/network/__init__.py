@@ -6,6 +6,7 @@ from sklearn_xai.network._layer_names import layer_names
 from sklearn_xai.network.activation_maximisation import maximise_activation, top_rows
 from sklearn_xai.network.activations import LayerActivations
 from sklearn_xai.network.concept_vectors import ConceptActivationVectors
+from sklearn_xai.network.dissection import NetworkDissection
 from sklearn_xai.network.embedding_similarity import EmbeddingSimilarity
 from sklearn_xai.network.randomisation import layer_randomisation, randomisable_layers
 from sklearn_xai.network.training import (
@@ -23,6 +24,7 @@ __all__ = [
     "ConceptActivationVectors",
     "EmbeddingSimilarity",
     "LayerActivations",
+    "NetworkDissection",
     "ParameterRecorder",
     "TrainingRecords",
     "layer_names",
