@@ -469,6 +469,7 @@ def _stored_classes(net):
     if stored is not None:
         return np.asarray(stored)
     try:
-        return np.asarray(net.classes_)
+        found = net.classes_
     except AttributeError:
         return None
+    return None if found is None else np.asarray(found)

@@ -33,7 +33,7 @@ def log_probabilities(out, ending):
 
 def entropy(log_p):
     r"""Return :math:`-\sum_k p_k \log p_k` over the last axis, which is kept."""
-    return -(log_p.exp() * log_p).sum(dim=-1, keepdim=True)
+    return (log_p.exp() * -log_p).sum(dim=-1, keepdim=True)
 
 
 def mean_log_probabilities(draws):

@@ -85,8 +85,8 @@ def find_last_layer(network, rows, caller):
     if network.output == "entropy" and network._ending == "probabilities":
         raise ValueError(
             f"The 'method' parameter of {caller} is 'laplace_last_layer', which needs to know how probabilities come "
-            f"from the last layer: by a softmax or a sigmoid. {type(network.estimator).__name__} makes them otherwise. Use "
-            "method='ensemble' or 'swag'."
+            f"from the last layer: by a softmax or a sigmoid. {type(network.estimator).__name__} makes them otherwise. "
+            "Use method='ensemble' or 'swag'."
         )
     return name
 

@@ -32,8 +32,8 @@ def mc_dropout(distribution, network, inputs, y, rng):
     if not calls:
         raise ValueError(
             f"The 'method' parameter of {name} is 'mc_dropout', but {type(network.module).__name__} never calls "
-            "dropout at a rate above 0 (that inside recurrent and attention layers is out of reach). Give it a Dropout layer, "
-            "or use method='ensemble', 'swag' or 'laplace_last_layer'."
+            "dropout at a rate above 0 (that inside recurrent and attention layers is out of reach). Give it a Dropout "
+            "layer, or use method='ensemble', 'swag' or 'laplace_last_layer'."
         )
     strange = [shape for _, _, shape in calls if shape[:1] != (_FEW,)]
     if strange:

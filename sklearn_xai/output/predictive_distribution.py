@@ -232,6 +232,8 @@ class PredictiveDistribution(FitsEstimator, MetaEstimatorMixin, BaseEstimator):
         known = None if y is None else np.asarray(y)
         if known is not None and self._gaussian:
             known = known.reshape(len(known), -1).astype(np.float64)
+        elif known is not None and network.classes is None:
+            network.classes = np.unique(known)  # a plain module knows no labels
         module, self.posterior_ = METHODS[self.method](
             self, network, inputs[trained], known if known is None else known[trained], rng
         )

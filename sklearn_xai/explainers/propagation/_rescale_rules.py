@@ -245,13 +245,21 @@ class RescaleRule:
         """Take the logarithm of a softmax as its input less the logarithm of the sum of exponentials."""
         dim = self._dimension(step, 1)
         _, _, slope, sx, sb = self._exponentials(step, dim)
-        return cotangent - slope * cotangent.sum(dim, keepdim=True) * _slope_of_log(sx, sb)
+        return cotangent - slope * cotangent.sum(dim, keepdim=True) * self._slope_of_log(step, dim, sx, sb)
 
     def logsumexp(self, step, cotangent):
         """Take the logarithm of a sum of exponentials step by step."""
         dim = self._dimension(step, 1)
         _, _, slope, sx, sb = self._exponentials(step, dim)
-        return slope * self._kept(step, cotangent, dim, 2) * _slope_of_log(sx, sb)
+        return slope * self._kept(step, cotangent, dim, 2) * self._slope_of_log(step, dim, sx, sb)
+
+    def _slope_of_log(self, step, dim, sx, sb):
+        """Return the quotient of differences of the logarithm, of sums of exponentials; one may be as good as 0."""
+        x, b = self._pair(step.inputs[0])
+        least = torch.minimum(sx, sb)
+        ratio = (sx - sb).abs() / least
+        apart = (torch.logsumexp(x, dim, keepdim=True) - torch.logsumexp(b, dim, keepdim=True)).abs() / (sx - sb).abs()
+        return torch.where(ratio < 1, torch.where(ratio > 0, ratio.log1p() / ratio, 1.0) / least, apart)
 
     def _kept(self, step, cotangent, dim, place):
         """Return a cotangent with the dimension that a reduction took away."""
@@ -360,13 +368,6 @@ class RescaleRule:
         to_first = to_first if step.name.endswith("max") or step.name == "maximum" else 1 - to_first
         cotangent = self._unfold(cotangent)
         return self._shaped(step, [self._fold(cotangent * share) for share in (to_first, 1 - to_first)])
-
-
-def _slope_of_log(sx, sb):
-    """Return the quotient of differences of the logarithm, of positive numbers."""
-    least = torch.minimum(sx, sb)
-    ratio = (sx - sb).abs() / least
-    return torch.where(ratio > 0, ratio.log1p() / ratio, 1.0) / least
 
 
 def _through_normalisation(x, b, cotangent, dims, eps):
