@@ -6,6 +6,7 @@ from sklearn_xai.display._agreement import AgreementDisplay
 from sklearn_xai.display._attribution import AttributionDisplay
 from sklearn_xai.display._comparison import ComparisonDisplay
 from sklearn_xai.display._critical_difference import CriticalDifferenceDisplay
+from sklearn_xai.display._evaluation import EvaluationDisplay
 from sklearn_xai.display._metrics import MetricsDisplay
 from sklearn_xai.display._perturbation_curve import PerturbationCurveDisplay
 from sklearn_xai.display._stability import StabilityDisplay
@@ -15,6 +16,7 @@ __all__ = [
     "AttributionDisplay",
     "ComparisonDisplay",
     "CriticalDifferenceDisplay",
+    "EvaluationDisplay",
     "MetricsDisplay",
     "PerturbationCurveDisplay",
     "StabilityDisplay",

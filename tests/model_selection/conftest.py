@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.datasets import load_iris
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression
 
@@ -85,3 +86,10 @@ def X():
 @pytest.fixture
 def y(X):
     return X.to_numpy() @ [1.0, -2.0, 0.0, 4.0] + np.random.RandomState(1).randn(60)
+
+
+@pytest.fixture
+def iris():
+    """A table with names, and labels that are strings."""
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    return X, load_iris().target_names[y]
