@@ -35,20 +35,21 @@ def summed_over_channels(attributions: np.ndarray) -> np.ndarray:
     return attributions if attributions.ndim == 3 else attributions.sum(axis=1)
 
 
-def picture_of(image: np.ndarray) -> np.ndarray:
+def picture_of(image: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
     """Return an image (H, W) or (C, H, W) as grey (H, W) or, with three channels, RGB (H, W, 3), both from 0 to 1.
 
-    The smallest value becomes 0 and the largest 1, over all channels; a constant image becomes grey, what is not finite
-    black. Of other numbers of channels the mean is shown.
+    The smallest value becomes 0 and the largest 1, over all channels, or with `limits` the first and the second of
+    these, what lies beyond being cut off; a constant image becomes grey, what is not finite black. Of other numbers of
+    channels the mean is shown.
     """
     values = np.asarray(image, dtype=float)
     values = np.where(np.isfinite(values), values, np.nan)
     if values.ndim == 3:
         values = values.transpose(1, 2, 0) if values.shape[0] == 3 else values.mean(axis=0)
     finite = values[np.isfinite(values)]
-    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
+    low, high = limits or ((finite.min(), finite.max()) if finite.size else (0.0, 0.0))
     unit = (values - low) / (high - low) if high > low else np.where(np.isfinite(values), 0.5, np.nan)
-    return np.nan_to_num(unit, nan=0.0)
+    return np.clip(np.nan_to_num(unit, nan=0.0), 0.0, 1.0)
 
 
 def faint_grey(picture: np.ndarray) -> np.ndarray:
@@ -88,25 +89,35 @@ def draw_images(ax: Axes, panels: list[Panel], *, overlay: bool, quantity: str, 
     shown = ScalarMappable(Normalize(style.pop("vmin"), style.pop("vmax")), style.get("cmap", signed_colormap()))
     style.setdefault("cmap", signed_colormap(transparent=True))
 
+    blank(ax)
+    color_bar(ax, shown, quantity, scale.extend)
+    cells = _cells(ax, panels, doubled=apart)
+    for panel, axes in zip(panels, cells, strict=True):
+        if panel.picture is not None:
+            draw_picture(axes[0], panel.picture if apart else faint_grey(panel.picture))
+        axes[-1].imshow(panel.values, norm=shown.norm, **style)
+    return cells
+
+
+def blank(ax: Axes) -> None:
+    """Make axes the invisible frame of the pictures inside."""
     ax.set(xticks=[], yticks=[])
     ax.patch.set_visible(False)
     for spine in ax.spines.values():
         spine.set_visible(False)
-    arrows: dict[str, Any] = {"extend": scale.extend, "extendfrac": 0.03}
+
+
+def color_bar(ax: Axes, shown: Any, quantity: str, extend: str) -> None:
+    """Draw the scale of colours right of `ax`, with what they mean and arrows where values lie beyond."""
+    arrows: dict[str, Any] = {"extend": extend, "extendfrac": 0.03}
     bar = ax.figure.colorbar(shown, ax=ax, fraction=0.04, pad=0.02, aspect=35, **arrows)
     bar.set_label(fill(quantity, _letters(inches_of(ax)[1])), fontsize=ANNOTATION_SIZE)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0, labelsize=ANNOTATION_SIZE)
 
-    cells = _cells(ax, panels, doubled=apart)
-    for panel, axes in zip(panels, cells, strict=True):
-        if panel.picture is not None:
-            _draw_picture(axes[0], panel.picture if apart else faint_grey(panel.picture))
-        axes[-1].imshow(panel.values, norm=shown.norm, **style)
-    return cells
 
-
-def _draw_picture(ax: Axes, picture: np.ndarray) -> None:
+def draw_picture(ax: Axes, picture: np.ndarray) -> None:
+    """Draw a picture, grey or RGB from 0 to 1, as it is."""
     ax.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
 
 
@@ -125,7 +136,7 @@ def _cells(ax: Axes, panels: list[Panel], *, doubled: bool) -> np.ndarray:
         for part in range(1 + doubled):
             left = column * cell_width + part * side
             box = (left, bottom + GAP_INCHES, side - 0.04 * doubled, cell_height - title_height - GAP_INCHES)
-            cells[i, part] = _cell(ax, box, (width, height))
+            cells[i, part] = cell_in(ax, box, (width, height))
         title = "\n".join(shorten(line, _letters(cell_width)) for line in panel.title)
         cells[i, 0].set_title(title, fontsize=ANNOTATION_SIZE, color=INK, pad=3, loc="left", linespacing=1.1)
     return cells
@@ -140,7 +151,8 @@ def _letters(inches: float) -> int:
     return max(8, int(inches * 72 / (0.58 * ANNOTATION_SIZE)))
 
 
-def _cell(ax: Axes, box: tuple[float, float, float, float], size: tuple[float, float]) -> Axes:
+def cell_in(ax: Axes, box: tuple[float, float, float, float], size: tuple[float, float]) -> Axes:
+    """Return axes inside `ax`, which is of a size in inches, at a box: left, bottom, width, height."""
     left, bottom, width, height = box
     cell = ax.inset_axes((left / size[0], bottom / size[1], width / size[0], height / size[1]))
     cell.set(xticks=[], yticks=[], anchor="NW")
