@@ -156,8 +156,11 @@ def test_dead_and_saturated_units_are_found():
 def test_channels_are_the_units_of_images():
     module = nn.Sequential(nn.Conv2d(1, 5, 3), nn.ReLU(), nn.Flatten(), nn.Linear(5 * 36, 1))
     with torch.no_grad():
-        module[0].bias[:] = torch.tensor([-1e4, -1e4, 10.0, 10.0, 10.0])
+        module[0].bias[:] = torch.tensor([-1e4, -1e4, 0.0, 10.0, 10.0])
+        module[0].weight[2] = 0
+        module[0].weight[2, 0, 1, 1] = 1
     images = np.random.RandomState(0).rand(20, 1, 8, 8).astype(np.float32)
+    images[..., :4] = 0  # where the third channel says nothing, but it does elsewhere
     recorders = [ActivationRecorder(), AttributionRecorder()]
     net_of(module, recorders, lr=0.0).fit(images, TARGET[:20])
     assert recorders[0].records_[0]["values"]["1"]["dead"] == pytest.approx(0.4)

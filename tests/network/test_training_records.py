@@ -113,20 +113,28 @@ def test_file_of_a_training_that_goes_on_and_of_a_new_one(tmp_path):
 
 def test_trainings_side_by_side_do_not_mix(tmp_path):
     path = tmp_path / "training.jsonl"
-    first, second = (net_of(MLP, [ParameterRecorder(path=path)], lr=lr, max_epochs=1).initialize() for lr in (0.1, 0.2))
+    recorders = [ParameterRecorder(path=path) for _ in range(2)]
+    first, second = (net_of(MLP, [recorder], max_epochs=1).initialize() for recorder in recorders)
     for net in (first, second, first, second, first):
         net.partial_fit(X, TARGET)
-    assert read_records(path)["parameters"].epochs == [1, 2, 3]
+    assert read_records(path)["parameters"] == recorders[0].records_
+    second.partial_fit(X, TARGET)
+    net_of(MLP, [ParameterRecorder(path=path, name="other")]).fit(X, TARGET)
+    recorders[0].file_.add({"epoch": 9, "values": {}, "overall": {}})  # by another process, meanwhile
+    found = read_records(path)
+    assert found["parameters"] == recorders[1].records_
+    assert found["other"].epochs == [1, 2, 3]
 
 
 def test_a_line_that_was_cut_off_costs_itself_only(tmp_path):
     path = tmp_path / "training.jsonl"
-    net = train(MLP, [ParameterRecorder(path=path)])
+    train(MLP, [ParameterRecorder(path=path)])
     path.write_bytes(path.read_bytes()[:-30])
-    net.partial_fit(X, TARGET)
     with pytest.warns(UserWarning, match="1 lines of .* are no records"):
-        found = read_records(path)
-    assert found["parameters"].epochs == [1, 2, 4, 5, 6]
+        assert read_records(path)["parameters"].epochs == [1, 2]
+    train(MLP, [ParameterRecorder(path=path)], max_epochs=4)
+    with pytest.warns(UserWarning, match="1 lines of .* are no records"):
+        assert read_records(path)["parameters"].epochs == [1, 2, 3, 4]
 
 
 def test_a_file_without_records(tmp_path):

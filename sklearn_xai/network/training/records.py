@@ -234,8 +234,7 @@ def read_records(path):
     >>> records["parameters"] == recorder.records_
     True
     """
-    found, owners = {}, {}
-    torn = 0
+    runs, last, torn = {}, {}, 0  # records by (recorder, training), and the training that each saw begin last
     for text in Path(path).read_text(encoding="utf-8").splitlines():
         try:
             line = json.loads(text)
@@ -244,16 +243,17 @@ def read_records(path):
             torn += 1
             continue
         if "place" in line:
-            before = [record for record in found.get(name, []) if line["after"] and record["epoch"] <= line["after"]]
-            found[name] = TrainingRecords(before, name=name, place=line["place"])
-            owners[name] = run
-        elif owners.get(name) == run:
-            _merge(found[name], line)
-    if not found:
+            gone_on = runs.get((name, run), runs.get((name, last.get(name)), []))
+            before = [record for record in gone_on if record["epoch"] <= line["after"]]
+            runs[name, run] = TrainingRecords(before, name=name, place=line["place"])
+            last[name] = run
+        elif (name, run) in runs:
+            _merge(runs[name, run], line)
+    if not runs:
         raise ValueError(f"read_records: {str(path)!r} holds no records, which a recorder with this 'path' writes.")
     if torn:
         warnings.warn(f"{torn} lines of {str(path)!r} are no records: cut off in writing?", UserWarning, stacklevel=2)
-    return found
+    return {name: runs[name, run] for name, run in last.items()}
 
 
 def _merge(records, line):
