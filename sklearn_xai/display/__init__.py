@@ -9,6 +9,7 @@ from sklearn_xai.display._critical_difference import CriticalDifferenceDisplay
 from sklearn_xai.display._evaluation import EvaluationDisplay
 from sklearn_xai.display._metrics import MetricsDisplay
 from sklearn_xai.display._perturbation_curve import PerturbationCurveDisplay
+from sklearn_xai.display._projection import ProjectionDisplay
 from sklearn_xai.display._stability import StabilityDisplay
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "EvaluationDisplay",
     "MetricsDisplay",
     "PerturbationCurveDisplay",
+    "ProjectionDisplay",
     "StabilityDisplay",
 ]
