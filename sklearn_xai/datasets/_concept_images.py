@@ -44,9 +44,9 @@ def make_concept_images(
 
     Of an object's parts, a corner reaches 0.4 of half its side from where two straight sides of its outline meet, the
     core 0.5 of it from its middle; the edge is 1 pixel wide in images of 32 and in proportion in larger ones; top and
-    bottom are the outer thirds of its height. A mask of parts, too, is of what is seen. From 32 pixels on the edges, the
-    most frequent concept, cover a tenth of the pixels, all shapes together three: the highest 0.5 % of the activations
-    of a unit can reach an intersection over union of 0.05 with any concept.
+    bottom are the outer thirds of its height. A mask of parts, too, is of what is seen. From 32 pixels on, the most
+    frequent concept, the edges, covers a tenth of the pixels: the highest 0.5 % of the activations of a unit can reach
+    an intersection over union of 0.05 with any concept.
 
     Parameters
     ----------

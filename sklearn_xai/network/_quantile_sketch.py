@@ -94,6 +94,7 @@ class QuantileSketch:
         self._buffer = np.full((self.n_streams, int(room)), -np.inf, dtype=self.dtype)
         self._used = np.zeros(self.n_streams, dtype=np.int64)
         self._bounds = np.full((self.n_streams, 1), -np.inf, dtype=self.dtype)
+        self._least = np.full(self.n_streams, np.inf, dtype=self.dtype)
         self._blocks: list[np.ndarray | None] = []
         self._halved: list[list[int]] = []  # how often even and odd places were kept, by level
 
@@ -155,7 +156,8 @@ class QuantileSketch:
                 )
         self._check_number(other.n_values_)
         held, blocks, halved = other._buffer.copy(), list(other._blocks), [list(times) for times in other._halved]
-        np.maximum(self._bounds, other._bounds, out=self._bounds)
+        self._bounds = np.maximum(self._bounds, other._bounds)
+        self._least = np.minimum(self._least, other._least)
         self.n_values_ += other.n_values_
         for level, (block, times) in enumerate(zip(blocks, halved, strict=True)):
             self._put(level, block)
@@ -189,8 +191,11 @@ class QuantileSketch:
             )
         if self._exact:
             place = self._buffer.shape[1] - rank
-            return self._sign * np.partition(self._buffer, place, axis=1)[:, place]
-        return self._sign * self._weighted(rank)
+            found = np.partition(self._buffer, place, axis=1)[:, place]
+        else:
+            found = np.maximum(self._weighted(rank), self._least)
+        # of what is not above the bounds some was forgotten, but no value sought is below them
+        return self._sign * np.maximum(found, self._bounds[:, 0])
 
     @property
     def rank_error_(self) -> float:
@@ -225,6 +230,8 @@ class QuantileSketch:
         if (self._used + found[1]).max(initial=0) > self._buffer.shape[1]:
             self._make_room()
             found = self._found(part)
+        if not self._exact:  # there, counts may be off so far as to ask for more values than were seen
+            self._least = np.minimum(self._least, _least(part))
         at, counts, values = found
         self._buffer.reshape(-1)[at] = values
         self._used += counts
@@ -298,8 +305,7 @@ class QuantileSketch:
             order = np.argsort(row)[::-1]
             at = np.searchsorted(np.cumsum(weights[order]), rank)
             found[stream] = row[order[min(at, len(row) - 1)]]
-        # of what is not above the bounds much was forgotten, and the value sought is not below them
-        return np.maximum(found, self._bounds[:, 0])
+        return found
 
 
 def _above(part, bounds):
@@ -314,6 +320,12 @@ def _above(part, bounds):
     np.logical_not(passed, out=passed)
     places = np.flatnonzero(passed)
     return places, part.reshape(-1)[places]
+
+
+def _least(part):
+    if isinstance(part, torch.Tensor):
+        return part.amin(dim=(0, 2)).cpu().numpy()
+    return part.min(axis=(0, 2))
 
 
 def _as_array(values):
