@@ -166,16 +166,20 @@ class _Seen:
         units = zero.movedim(axes.of(real) + 1, -1).flatten(0, -2) if real.ndim > 1 else zero[None]
         found = {
             "norm": real.norm() / math.sqrt(self.n),
-            "zeros": zero.float().mean(),
-            "dead": units.all(dim=0).float().mean(),
+            "zeros": _share(zero),
+            "dead": _share(units.all(dim=0)),
         }
         bounds = next((ends for kind, ends in _BOUNDS.items() if isinstance(layer, kind)), None)
         bounds = (layer.min_val, layer.max_val) if type(layer) is nn.Hardtanh else bounds
         if bounds is not None:
             near = _NEAR * (bounds[1] - bounds[0])
-            found["saturated"] = ((real <= bounds[0] + near) | (real >= bounds[1] - near)).float().mean()
+            found["saturated"] = _share((real <= bounds[0] + near) | (real >= bounds[1] - near))
         numbers = torch.stack([number.to(torch.float64) for number in found.values()]).tolist()
         return {**describe(real, self.bins), **dict(zip(found, numbers, strict=True))}
+
+
+def _share(truth):
+    return torch.count_nonzero(truth) / truth.numel()
 
 
 def _first_tensor(output):

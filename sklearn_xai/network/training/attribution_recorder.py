@@ -12,9 +12,11 @@ from sklearn_xai.base import BaseExplainer
 from sklearn_xai.explainers import InputXGradientExplainer
 from sklearn_xai.models import is_mapping
 from sklearn_xai.network.training._probe import ProbeRecorder
+from sklearn_xai.tables import take_rows
 
 _DRIFT_CELLS = 2**13  # numbers that are kept of each epoch, to compare it with later ones
 _LEAST_ROWS = 8
+_BACKGROUND_ROWS = 16
 _DRIFTS = ("cosine", "spearman")
 
 
@@ -173,7 +175,9 @@ class AttributionRecorder(ProbeRecorder):
         probe = self._named_probe()
         explainer = self._explainer(net)
         try:
-            values = np.asarray(explainer.fit(probe).transform(probe))
+            # The gradient at a row asks nothing of other rows: a few are enough to see how the network is built.
+            background = take_rows(probe, slice(_BACKGROUND_ROWS)) if self._is_default else probe
+            values = np.asarray(explainer.fit(background).transform(probe))
         except ValueError:
             if self._is_finite(net):
                 raise
@@ -181,6 +185,10 @@ class AttributionRecorder(ProbeRecorder):
         if values.ndim > 2:
             return values, list(self.feature_names or [f"channel_{j}" for j in range(values.shape[1])])
         return values, [str(name) for name in explainer.get_feature_names_out()]
+
+    @property
+    def _is_default(self):
+        return self.explainer is None and not is_mapping(self.probe_)
 
     def _explainer(self, net):
         template = self.explainer
