@@ -17,10 +17,12 @@ from sklearn_xai._rng import draw_seed
 from sklearn_xai.base.targets import chooser, resolve_target
 from sklearn_xai.engines import gradient
 from sklearn_xai.models import LayerSite
+from sklearn_xai.network._concepts import ConceptReader
 from sklearn_xai.network._inside import InsideEstimator
 from sklearn_xai.network.activations import pool
 from sklearn_xai.tables import take_rows
 
+_MASKS_AT_ONCE = 256  # rows whose masks are read together
 _TESTED = 1 / 3  # share of the examples that a vector's accuracy is measured on
 
 
@@ -69,22 +71,12 @@ def tcav_test(scores, random_scores):
         return float(ttest_ind(scores, random_scores, equal_var=False).pvalue)
 
 
-def row_concepts(concepts, X, n, caller):
-    """Return which rows show which concept, (n, n_concepts) of bool, and the names of the concepts."""
-    names = list(concepts) if hasattr(concepts, "keys") else None
-    shown = np.column_stack([concepts[name] for name in names]) if names is not None else np.asarray(concepts)
-    shown = shown.reshape(*shown.shape[:2], -1).any(axis=2) if shown.ndim > 2 and shown.dtype == bool else shown
-    if shown.ndim != 2 or len(shown) != n:
-        raise ValueError(
-            f"The 'concepts' parameter of {caller}.fit must have a row for each of the {n} rows of X and a column for "
-            f"each concept. Got shape {shown.shape}."
-        )
-    wrong = shown[(shown != 0) & (shown != 1)]
-    if len(wrong):
-        raise ValueError(f"The 'concepts' parameter of {caller}.fit must be true or false. Got {wrong[0]}.")
-    return shown.astype(bool), np.array(
-        [f"c{j}" for j in range(shown.shape[1])] if names is None else names, dtype=object
-    )
+def row_concepts(concepts, X, given, caller):
+    """Return which rows show which concept at any of their places, (n, n_concepts) of bool, and the names."""
+    reader = ConceptReader(concepts, given, caller=caller).look(X)
+    step = range(0, len(X), _MASKS_AT_ONCE)
+    parts = [reader.batch(slice(start, min(len(X), start + _MASKS_AT_ONCE)), X) for start in step]
+    return np.concatenate([part.reshape(*part.shape[:2], -1).any(axis=2) for part in parts]), reader.names
 
 
 def check_shown(shown, names, caller):
@@ -175,13 +167,14 @@ class ConceptActivationVectors(InsideEstimator):
     Examples
     --------
     >>> import numpy as np
+    >>> import pandas as pd
     >>> import torch
     >>> from torch import nn
     >>> from sklearn_xai import ConceptActivationVectors
     >>> X = np.random.RandomState(0).standard_normal((300, 5)).astype("f4")
     >>> net = nn.Sequential(nn.Tanh(), nn.Linear(5, 1))
     >>> _ = net[1].weight.data.copy_(torch.tensor([[1.0, 0, 0, 0, 0]]))  # the output heeds the first column
-    >>> concepts = {"first is large": X[:, 0] > 1, "second is large": X[:, 1] > 1}
+    >>> concepts = pd.DataFrame({"first is large": X[:, 0] > 1, "second is large": X[:, 1] > 1})
     >>> cavs = ConceptActivationVectors(net, layer="0", n_runs=5, random_state=0).fit(X, concepts)
     >>> float(cavs.report_.loc[("0", "first is large"), "tcav_score"])
     1.0
@@ -232,7 +225,7 @@ class ConceptActivationVectors(InsideEstimator):
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_samples, n_features), or array of shape (n_samples, ...)
-        concepts : DataFrame or array of bool (n_samples, n_concepts), masks (n_samples, n_concepts, ...), dict or list
+        concepts : DataFrame, array of bool (n_samples, n_concepts), masks (n_samples, n_concepts, ...), dict or list
             Which rows show which concept, as ``NetworkDissection`` takes it; a row shows what any of its places does.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             With y, a clone of ``estimator`` is trained (a FrozenEstimator or a torch module never is).
@@ -254,7 +247,7 @@ class ConceptActivationVectors(InsideEstimator):
         few = self._model.inputs(take_rows(X, slice(8)))
         point = self._layer_reader.points[0]
         self._site = LayerSite(self._model.network, point.path, point.side, few, name)
-        shown, self.concepts_ = row_concepts(concepts, given, len(X), name)
+        shown, self.concepts_ = row_concepts(concepts, X, given, name)
         check_shown(shown, self.concepts_, name)
         vectors, accuracies = self._find_vectors(X, shown, rng)
         means = vectors[:, :-1].mean(axis=0)

@@ -20,7 +20,7 @@ from tests.oracles import seeded
 
 RNG = np.random.RandomState(0)
 X = RNG.standard_normal((400, 5)).astype(np.float32)
-CONCEPTS = {"first": X[:, 0] > 0.5, "second": X[:, 1] > 0.5, "noise": RNG.random_sample(400) < 0.3}
+CONCEPTS = pd.DataFrame({"first": X[:, 0] > 0.5, "second": X[:, 1] > 0.5, "noise": RNG.random_sample(400) < 0.3})
 
 
 class Known(nn.Module):
@@ -88,7 +88,7 @@ def test_places_of_a_unit(pooling):
     images[:30, 0] += 1.5
     module = seeded(lambda: nn.Sequential(nn.Conv2d(2, 3, 3), nn.Tanh(), nn.Flatten(), nn.Linear(48, 2))).double()
     found = ConceptActivationVectors(module, layer="1", pooling=pooling, n_runs=3, random_state=0)
-    found.fit(images, {"bright": np.arange(60) < 30})
+    found.fit(images, pd.DataFrame({"bright": np.arange(60) < 30}))
     assert found.cavs_.shape == (1, 48 if pooling == "flatten" else 3)
     z = torch.as_tensor(images[:5]).double()
     hidden, step = module[:2](z), 1e-5
@@ -96,7 +96,7 @@ def test_places_of_a_unit(pooling):
     finite = (module[2:](hidden + step * vector) - module[2:](hidden))[:, 1] / step
     assert_allclose(
         ConceptActivationVectors(module, layer="1", pooling=pooling, n_runs=3, random_state=0, target=1)
-        .fit(images, {"bright": np.arange(60) < 30})
+        .fit(images, pd.DataFrame({"bright": np.arange(60) < 30}))
         .transform(images[:5])[:, 0],
         finite.detach(),
         rtol=1e-4,
@@ -116,7 +116,7 @@ def test_random_concepts_are_rarely_significant():
     for seed in range(20):
         rng = np.random.RandomState(seed)
         module = seeded(lambda: nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 2)), seed)
-        concept = {"nothing": rng.random_sample(len(X)) < 0.5}
+        concept = pd.DataFrame({"nothing": rng.random_sample(len(X)) < 0.5})
         found = ConceptActivationVectors(module, layer="1", n_runs=6, random_state=seed).fit(X, concept)
         alarms += found.report_["significant"].any()
     assert alarms <= 5
@@ -134,11 +134,11 @@ def test_classes_are_those_that_are_predicted():
 
 
 def test_masks_frames_and_arrays_say_the_same():
-    shown = np.column_stack(list(CONCEPTS.values()))
+    shown = CONCEPTS.to_numpy()
     masks = np.zeros((400, 3, 2, 2), dtype=bool)
     masks[:, :, 1, 0] = shown
     truth = fitted().report_.to_numpy(dtype=float)
-    for concepts in (pd.DataFrame(CONCEPTS), shown, shown.astype(int), masks):
+    for concepts in (shown, shown.astype(int), masks, {"masks": masks, "concepts": list(CONCEPTS)}):
         cavs = ConceptActivationVectors(Known(), layer="hidden", n_runs=8, random_state=0).fit(X, concepts)
         assert_allclose(cavs.report_.to_numpy(dtype=float), truth)
 
@@ -156,7 +156,7 @@ def test_nothing_else_is_touched():
     net = worn_net()
     before, drawn = state(net.module_), torch.get_rng_state()
     rows, _, labels = table(n=50)
-    cavs = ConceptActivationVectors(net, layer="hidden", n_runs=3).fit(rows, {"one": labels == 1})
+    cavs = ConceptActivationVectors(net, layer="hidden", n_runs=3).fit(rows, pd.DataFrame({"one": labels == 1}))
     cavs.transform(rows)
     assert state(net.module_) == before
     assert torch.equal(torch.get_rng_state(), drawn)
@@ -165,9 +165,9 @@ def test_nothing_else_is_touched():
 @pytest.mark.parametrize(
     ("concepts", "message"),
     [
-        ({"rare": np.arange(400) == 3}, "'rare' is shown by 1 of 400 rows"),
-        ({"all": np.ones(400, dtype=bool)}, "'all' is shown by 400 of 400 rows"),
-        (np.ones((399, 2), dtype=bool), "400 rows.*\\(399, 2\\)"),
+        (pd.DataFrame({"rare": np.arange(400) == 3}), "'rare' is shown by 1 of 400 rows"),
+        (pd.DataFrame({"all": np.ones(400, dtype=bool)}), "'all' is shown by 400 of 400 rows"),
+        (np.ones((399, 2), dtype=bool), "one row for each row of X.*399, 2.*400 rows"),
         (np.full((400, 1), 0.5), "0.5"),
     ],
 )
@@ -184,4 +184,4 @@ def test_wrong_use():
     rows, y, labels = table(n=60)
     several = regressor().fit(rows, np.column_stack([y, -y]))
     with pytest.raises(ValueError, match="one output of several"):
-        ConceptActivationVectors(several, layer="act").fit(rows, {"one": labels == 1})
+        ConceptActivationVectors(several, layer="act").fit(rows, pd.DataFrame({"one": labels == 1}))
