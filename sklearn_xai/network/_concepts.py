@@ -135,8 +135,8 @@ class ConceptReader:
                 continue
             if column.dtype.kind in "iufcM":
                 raise ValueError(
-                    f"{self._message}: column {name!r} of X holds numbers, of which none is a concept. Make a column of "
-                    f"bools of it, such as X[{name!r}] > {column.median()}, or of bins (pandas.cut)."
+                    f"{self._message}: column {name!r} of X holds numbers, of which none is a concept. Make a column "
+                    f"of bools of it, such as X[{name!r}] > {column.median()}, or of bins (pandas.cut)."
                 )
             for value in sorted(column.dropna().unique(), key=str):
                 labels.append((column == value).fillna(False).to_numpy(dtype=bool))
@@ -152,6 +152,8 @@ class ConceptReader:
             raise ValueError(f"{self._message} must be {_FORMS}. Got an array of shape {masks.shape}.")
 
     def _check_length(self, masks, X):
+        if not hasattr(X, "__len__"):
+            return  # which is told of soon
         n = len(next(iter(X.values()))) if hasattr(X, "values") and not is_frame(X) else len(X)
         if len(masks) != n:
             raise ValueError(

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from numbers import Integral
 
 import numpy as np
 import torch
 from sklearn.metrics import r2_score
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from sklearn_xai._rng import own_random_state
+from sklearn_xai.base.checks import check_target_values
+from sklearn_xai.network.activations import pool
 
 
 def check_units(units, names, concepts, caller):
@@ -105,10 +111,81 @@ class AblatedModel:
 
 
 def scores(model, y, predicted):
-    """Return {"all": accuracy, class: share of its rows that are predicted right}, or R2 of what is no classifier."""
+    """Return {"(all)": accuracy, class: share of its rows that are predicted right}, or R2 of what is no classifier."""
     if model.labels is None and predicted.ndim == 2 and predicted.shape[1] > 1 and y.ndim == 1 and y.dtype.kind in "iu":
         predicted = predicted.argmax(axis=1)
     elif model.labels is None:
-        return {"all": r2_score(y, predicted)}
+        return {"(all)": r2_score(y, predicted)}
     right = np.asarray(y == predicted)
-    return {"all": right.mean(), **{label: right[y == label].mean() for label in np.unique(y)}}
+    return {"(all)": right.mean(), **{label: right[y == label].mean() for label in np.unique(y)}}
+
+
+class AblatesUnits:
+    """Mixin of what knows units by name and by the concept that they detect."""
+
+    def ablation(self, units, X, y, *, value="zero", n_random=10):
+        """How much of the score is lost when units are switched off, and when as many random ones are?
+
+        Parameters
+        ----------
+        units : int, str, or list of these
+            Indices into ``unit_names_``, names of units, or names of concepts: all of their detectors.
+        X : DataFrame or array-like of shape (n_samples, n_features), or array of shape (n_samples, ...)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            The truth, as the estimator predicts it.
+        value : {"zero", "mean"}, default="zero"
+            What is put in the place of the activations: 0, or the unit's mean over X.
+        n_random : int, default=10
+            How many sets of as many other units of the same layers are switched off to compare with.
+
+        Returns
+        -------
+        table : DataFrame of shape (1 + n_classes, 5)
+            For "(all)" rows and those of each class: ``score``, the share of right predictions (R2 for all rows where
+            the estimator is no classifier, nor a module with several outputs), ``ablated``, that without the units,
+            ``lost``, their difference, and ``lost_at_random`` and ``lost_at_random_std``, its mean and standard
+            deviation over random sets.
+
+        Raises
+        ------
+        ValueError
+            When there is no such unit, or a concept has no detector.
+        """
+        import pandas as pd
+
+        check_is_fitted(self)
+        caller = type(self).__name__
+        if value not in ("zero", "mean") or not isinstance(n_random, Integral) or n_random < 0:
+            raise ValueError(
+                f"{caller}.ablation takes value='zero' or 'mean' and an int n_random of at least 0. Got {value!r} and "
+                f"{n_random!r}."
+            )
+        units = check_units(units, self.unit_names_, self._detectors_by_concept(), caller)
+        check_consistent_length(X, y)
+        X = self._checked(X)
+        y = check_target_values(self, X, y)
+        values = self._means(X) if value == "mean" else np.zeros(len(self.unit_names_))
+        ablated = AblatedModel(self._model, self._layer_reader, self._model.inputs(X), self._layer_of, values)
+        whole, without = (pd.Series(scores(self._model, y, ablated.predict(off))) for off in ((), units))
+        rng = own_random_state(self.random_state)
+        sets = [random_units(units, self._layer_of, rng) for _ in range(n_random)]
+        others = [whole - pd.Series(scores(self._model, y, ablated.predict(off))) for off in sets]
+        random = pd.concat(others, axis=1) if others else pd.DataFrame(index=whole.index)
+        table = {"score": whole, "ablated": without, "lost": whole - without}
+        return pd.DataFrame({**table, "lost_at_random": random.mean(axis=1), "lost_at_random_std": random.std(axis=1)})
+
+    def _detectors_by_concept(self):
+        found: dict = {}
+        for unit in self.detectors_:
+            found.setdefault(self.unit_concept_[unit], []).append(int(unit))
+        return found
+
+    def _means(self, X):
+        """Return the mean activation of each unit over rows and places."""
+        total = np.zeros(len(self.unit_names_))
+        for _, values in self._activations(X):
+            parts = [
+                pool(value, axis, "mean") for value, axis in zip(values, self._layer_reader.unit_axes, strict=True)
+            ]
+            total += torch.cat([part.double().sum(dim=0) for part in parts]).cpu().numpy()
+        return total / len(X)

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 import torch
 from scipy.stats import hypergeom
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xai._compat import Interval, StrOptions, check_feature_names_in, fit_context
-from sklearn_xai._rng import own_random_state
-from sklearn_xai.base.checks import check_target_values
 from sklearn_xai.network._concepts import ConceptReader
 from sklearn_xai.network._dissection_counts import ConceptBatch, ConceptCounts
 from sklearn_xai.network._dissection_report import best_concepts, named, summary_table, unit_table
 from sklearn_xai.network._inside import InsideEstimator
-from sklearn_xai.network._quantile_sketch import QuantileSketch
-from sklearn_xai.network._unit_ablation import AblatedModel, check_units, random_units, scores
+from sklearn_xai.network._unit_ablation import AblatesUnits
+from sklearn_xai.network._unit_thresholds import UnitThresholds
 from sklearn_xai.network.activations import pool
 
 _FALSE_DETECTORS = 0.05  # that many are expected among units of tables that know nothing of the concepts
 
 
-class NetworkDissection(InsideEstimator):
+class NetworkDissection(AblatesUnits, InsideEstimator):
     r"""Which concepts that people named do the units of a network detect?
 
     Each unit k has a threshold :math:`T_k`, the `quantile` of its activations over all rows and places. Its region
@@ -35,8 +32,8 @@ class NetworkDissection(InsideEstimator):
     .. math:: \mathrm{IoU}_{k,c} = \frac{\sum_x |M_k(x) \cap L_c(x)|}{\sum_x |M_k(x) \cup L_c(x)|},
 
     over the whole set. A unit is a detector of the concept with the largest one if that exceeds `iou_threshold`.
-    ``fit`` reads the activations twice, for the thresholds and for the regions, and keeps none: the memory it takes does
-    not grow with the number of rows.
+    ``fit`` reads the activations twice, for the thresholds and for the regions, and keeps none: the memory it
+    takes does not grow with the number of rows.
 
     A unit whose largest value is at more places than the quantile leaves (a saturated one) has all of these as its
     region. A constant or dead unit has none, and is no detector. Units without places, of a linear layer, are compared
@@ -251,14 +248,14 @@ class NetworkDissection(InsideEstimator):
 
     def _find_thresholds(self, X):
         """Return the thresholds of the units of each layer."""
-        found: list[_Extent] = []
+        found: list = []
         for _, values in self._activations(X, label=f"{type(self).__name__}: thresholds"):
             for i, value in enumerate(values):
                 maps = self._maps(value, i)
                 if len(found) == i:
-                    found.append(_Extent(maps, len(X), self.quantile))
+                    found.append(UnitThresholds(maps, len(X), self.quantile, type(self).__name__))
                 found[i].update(maps, self.layers_[i])
-        return [extent.thresholds for extent in found]
+        return [part.thresholds for part in found]
 
     def _count(self, X, reader, thresholds):
         """Return the counts of regions of each layer."""
@@ -313,11 +310,13 @@ class NetworkDissection(InsideEstimator):
 
     @property
     def report_(self):
+        """What each unit responds to, a DataFrame with a row for each."""
         check_is_fitted(self)
         return unit_table(self)
 
     @property
     def summary_(self):
+        """How many detectors there are of each category in each layer, a DataFrame."""
         check_is_fitted(self)
         return summary_table(self)
 
@@ -375,73 +374,6 @@ class NetworkDissection(InsideEstimator):
         names = [f"{self.unit_names_[k]}: {self.unit_concept_[k]}" for k in self.detectors_]
         return np.asarray(names, dtype=object)
 
-    def ablation(self, units, X, y, *, value="zero", n_random=10):
-        """How much of the score is lost when units are switched off, and when as many random ones are?
-
-        Parameters
-        ----------
-        units : int, str, or list of these
-            Indices into ``unit_names_``, names of units, or names of concepts: all of their detectors.
-        X : DataFrame or array-like of shape (n_samples, n_features), or array of shape (n_samples, ...)
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            The truth, as the estimator predicts it.
-        value : {"zero", "mean"}, default="zero"
-            What is put in the place of the activations: 0, or the unit's mean over X.
-        n_random : int, default=10
-            How many sets of as many other units of the same layers are switched off to compare with.
-
-        Returns
-        -------
-        table : DataFrame of shape (1 + n_classes, 5)
-            For "all" rows and those of each class: ``score``, the share of right predictions (R2 for all rows where the
-            estimator is no classifier, nor a module with several outputs), ``ablated``, that without the units,
-            ``lost``, their difference, and ``lost_at_random`` and ``lost_at_random_std``, its mean and standard
-            deviation over random sets.
-
-        Raises
-        ------
-        ValueError
-            When there is no such unit, or a concept has no detector.
-        """
-        import pandas as pd
-
-        check_is_fitted(self)
-        caller = type(self).__name__
-        if value not in ("zero", "mean") or not isinstance(n_random, Integral) or n_random < 0:
-            raise ValueError(
-                f"{caller}.ablation takes value='zero' or 'mean' and an int n_random of at least 0. Got {value!r} and "
-                f"{n_random!r}."
-            )
-        units = check_units(units, self.unit_names_, self._detectors_by_concept(), caller)
-        check_consistent_length(X, y)
-        X = self._checked(X)
-        y = check_target_values(self, X, y)
-        values = self._means(X) if value == "mean" else np.zeros(len(self.unit_names_))
-        ablated = AblatedModel(self._model, self._layer_reader, self._model.inputs(X), self._layer_of, values)
-        whole, without = (pd.Series(scores(self._model, y, ablated.predict(off))) for off in ((), units))
-        rng = own_random_state(self.random_state)
-        sets = [random_units(units, self._layer_of, rng) for _ in range(n_random)]
-        others = [whole - pd.Series(scores(self._model, y, ablated.predict(off))) for off in sets]
-        random = pd.concat(others, axis=1) if others else pd.DataFrame(index=whole.index)
-        table = {"score": whole, "ablated": without, "lost": whole - without}
-        return pd.DataFrame({**table, "lost_at_random": random.mean(axis=1), "lost_at_random_std": random.std(axis=1)})
-
-    def _detectors_by_concept(self):
-        found: dict = {}
-        for unit in self.detectors_:
-            found.setdefault(self.unit_concept_[unit], []).append(int(unit))
-        return found
-
-    def _means(self, X):
-        """Return the mean activation of each unit over rows and places."""
-        total = np.zeros(len(self.unit_names_))
-        for _, values in self._activations(X):
-            parts = [
-                pool(value, axis, "mean") for value, axis in zip(values, self._layer_reader.unit_axes, strict=True)
-            ]
-            total += torch.cat([part.double().sum(dim=0) for part in parts]).cpu().numpy()
-        return total / len(X)
-
     def get_metadata_routing(self):
         """Return the routing of ``fit`` parameters: concepts are taken here, all others by the estimator.
 
@@ -450,43 +382,3 @@ class NetworkDissection(InsideEstimator):
         routing : MetadataRouter
         """
         return super().get_metadata_routing().add_self_request(self)
-
-
-class _Extent:
-    """The quantile, the smallest and the largest of the activations of each unit of a layer.
-
-    Parameters
-    ----------
-    maps : Tensor of shape (n_rows, n_units, ...)
-        The first of them.
-    n_rows : int
-        How many rows there will be.
-    quantile : float
-    """
-
-    def __init__(self, maps, n_rows, quantile):
-        n_units = maps.shape[1]
-        dtype = np.float64 if maps.dtype == torch.float64 else np.float32
-        n_values = n_rows * math.prod(maps.shape[2:])
-        self._sketch = QuantileSketch(n_units, quantile, n_values=n_values, dtype=dtype)
-        self._low, self._high = np.full(n_units, np.inf, dtype), np.full(n_units, -np.inf, dtype)
-
-    def update(self, maps, layer):
-        """Take in the activations of a batch."""
-        by_unit = maps.T.contiguous()[np.newaxis] if maps.ndim == 2 else maps.flatten(2)
-        low, high = (extreme.cpu().numpy() for extreme in torch.aminmax(by_unit, dim=2))
-        finite = np.isfinite(low) & np.isfinite(high)
-        if not finite.all():
-            raise ValueError(
-                f"NetworkDissection: the activations of unit {int(np.argwhere(~finite)[0][1])} of layer {layer!r} are "
-                "not all finite numbers. Does X miss values, or does the network overflow?"
-            )
-        self._low, self._high = np.minimum(self._low, low.min(axis=0)), np.maximum(self._high, high.max(axis=0))
-        self._sketch.update(by_unit, axis=1)
-
-    @property
-    def thresholds(self):
-        """The value that activations of the region of a unit are above."""
-        quantile = self._sketch.quantile()
-        saturated = (quantile == self._high) & (self._low < self._high)
-        return np.where(saturated, np.nextafter(quantile, self._low), quantile)
