@@ -31,13 +31,15 @@ from sklearn_xai import (
     SaliencyExplainer,
     ShapleyExplainer,
 )
+from sklearn_xai._rng import isolated_rng
 from tests.every_explainer import CLASSES, fast
 from tests.nets import MLP, classifier, regressor, table
 from tests.test_hygiene import random_states, state
 
 X, Y, LABELS = table(n=50, n_classes=3)
 NAMES = np.array(["low", "middle", "high"])[LABELS]
-NET = classifier(max_epochs=15, lr=0.1).fit(X, LABELS)
+with isolated_rng(0):
+    NET = classifier(max_epochs=60, lr=0.1).fit(X, LABELS)
 GRADIENTS = [cls for cls in CLASSES if cls._gradients]
 
 

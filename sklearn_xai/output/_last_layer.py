@@ -75,7 +75,7 @@ def find_last_layer(network, rows, caller):
             for hook in hooks:
                 hook.remove()
     name, h, out = seen[-1] if seen else (None, None, None)
-    last = out is not None and h.ndim == 2 and out.numel() == raw.numel() and torch.equal(out.reshape(raw.shape), raw)
+    last = out is not None and h.ndim == 2 and out.numel() == raw.numel() and _same(out.reshape(raw.shape), raw)
     if not last or sum(entry[0] == name for entry in seen) != 1:
         raise ValueError(
             f"The 'method' parameter of {caller} is 'laplace_last_layer', but {type(network.module).__name__} does not "
@@ -89,6 +89,10 @@ def find_last_layer(network, rows, caller):
             "Use method='ensemble' or 'swag'."
         )
     return name
+
+
+def _same(a, b):
+    return torch.allclose(a, b, rtol=0, atol=0, equal_nan=True)
 
 
 def last_layer_posterior(network, path, inputs, y, prior_precision, caller, batch_size=1024):
@@ -120,6 +124,11 @@ def last_layer_posterior(network, path, inputs, y, prior_precision, caller, batc
             f"The 'method' parameter of {caller} is 'laplace_last_layer', whose matrix of all pairs of weights would "
             f"be of {n_logits * width} rows: at most {_MOST_WEIGHTS} will do. Use method='swag' or 'ensemble'."
         )
+    if not np.isfinite(mean).all():
+        raise ValueError(
+            f"{caller}: the weights of the last layer are no finite numbers: the training ran away. Scale the columns "
+            "and the target, or lower the learning rate of the net."
+        )
     hessian = np.zeros((n_logits, width, n_logits, width))
     residuals = np.zeros(n_logits)
     with network.frozen(), torch.no_grad():
@@ -148,7 +157,7 @@ def last_layer_posterior(network, path, inputs, y, prior_precision, caller, batc
 def _curvature(logits, ending):
     """Yield (i, j, second derivative of the negative log-likelihood by logits i and j, for each row)."""
     p = log_probabilities(torch.as_tensor(logits), ending).exp().numpy()
-    if logits.shape[1] == 1:
+    if ending == "sigmoid":
         yield 0, 0, p[:, 0] * p[:, 1]
         return
     for i in range(p.shape[1]):

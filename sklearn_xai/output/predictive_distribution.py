@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, is_classifier
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.pipeline import Pipeline
 from sklearn.utils import ClassifierTags, RegressorTags, get_tags
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xai._compat import Interval, StrOptions, available_if, fit_context
@@ -19,7 +20,7 @@ from sklearn_xai.base.fitting import FitsEstimator
 from sklearn_xai.models import Network, is_module, is_network, split_pipeline, unwrap
 from sklearn_xai.models.uncertainty import entropy, mean_log_probabilities
 from sklearn_xai.output._calibration import calibration_summary
-from sklearn_xai.output._weight_draws import Member, WithProbabilities
+from sklearn_xai.output._network_of import network_of
 from sklearn_xai.output._weight_samples import METHODS, TRAINED
 from sklearn_xai.tables import take_rows
 
@@ -228,7 +229,10 @@ class PredictiveDistribution(FitsEstimator, MetaEstimatorMixin, BaseEstimator):
         inputs = self._model.inputs(X)
         held, trained = self._held_out, np.setdiff1d(np.arange(len(X)), self._held_out)
         del self._held_out
-        network = self._look_at(inputs)
+        final = unwrap(split_pipeline(self.estimator_)[1])
+        network = network_of(
+            final, inputs, self._model.network.layout, gaussian=self._gaussian, caller=type(self).__name__
+        )
         known = None if y is None else np.asarray(y)
         if known is not None and self._gaussian:
             known = known.reshape(len(known), -1).astype(np.float64)
@@ -269,6 +273,8 @@ class PredictiveDistribution(FitsEstimator, MetaEstimatorMixin, BaseEstimator):
         """Train on all rows but those that the noise of a regressor is found from."""
         trains = y is not None and unwrap(self.estimator) is self.estimator
         trains &= not is_module(split_pipeline(self.estimator)[1])
+        if y is not None and not self._gaussian:
+            check_classification_targets(y)
         self._held_out = np.arange(0)
         if trains and self._gaussian and self.method != "laplace_last_layer":
             order = own_random_state(self.random_state).permutation(len(X))
@@ -277,32 +283,6 @@ class PredictiveDistribution(FitsEstimator, MetaEstimatorMixin, BaseEstimator):
             kept = np.setdiff1d(np.arange(len(X)), self._held_out)
             X, y = take_rows(X, kept), y[kept] if isinstance(y, np.ndarray) else take_rows(y, kept)
         return super()._fitted_estimator(X, y, fit_params)
-
-    def _look_at(self, inputs):
-        """Return the network as a function to log-probabilities, or to predictions."""
-        final, name = unwrap(split_pipeline(self.estimator_)[1]), type(self).__name__
-        settings = {"layout": self._model.network.layout, "caller": name}
-        if self._gaussian:
-            return Network(final, inputs[:8], output="auto", **settings)
-        if is_module(final):
-            final = _with_probabilities(final, inputs[:8], settings)
-        network = Network(final, inputs[:8], output="entropy", **settings)
-        if network.is_net:
-            self._check_alone(network, inputs[:8])
-        return network
-
-    def _check_alone(self, network, inputs):
-        """Raise when a net does more than to call its module, which its draws do without."""
-        with network.frozen(), torch.no_grad():
-            z = network.tensor(inputs)
-            truth = network.log_probabilities(z)
-            rows = z if network.layout is None else network.layout.unpack(z)
-            alone = Member(network, network.module)(rows)
-        if not torch.allclose(truth, alone, rtol=1e-4, atol=1e-5, equal_nan=True):
-            raise ValueError(
-                f"{type(self).__name__}: what {type(network.estimator).__name__} makes of rows is not what its module "
-                "does. Let the module's forward do all of it."
-            )
 
     def _find_noise(self, inputs, y, held):
         """Return the variance of what no weights explain: of held-out errors, less that of the draws."""
@@ -484,6 +464,7 @@ class PredictiveDistribution(FitsEstimator, MetaEstimatorMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         if self._gaussian:
             tags.estimator_type, tags.regressor_tags = "regressor", RegressorTags()
+            tags.target_tags.multi_output = True
         else:
             tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
         tags.target_tags.required = self.method in TRAINED or not is_trained(self.estimator)
@@ -499,12 +480,3 @@ def _entropies(draws):
     total = entropy(mean_log_probabilities(log_p))
     aleatoric = entropy(log_p).mean(dim=1).minimum(total)  # Jensen's inequality, but for rounding
     return torch.cat([total, aleatoric, total - aleatoric], dim=1).numpy()
-
-
-def _with_probabilities(module, rows, settings):
-    """Return a module that ends in probabilities: itself, or with the step that its training has in its loss."""
-    try:
-        Network(module, rows, output="proba", **settings)
-    except ValueError:
-        return WithProbabilities(module)
-    return module

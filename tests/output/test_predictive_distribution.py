@@ -21,6 +21,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
 from torch import nn
 
@@ -28,7 +29,7 @@ from sklearn_xai import PredictiveDistribution
 from sklearn_xai.output._last_layer import best_precision, centred_normal
 from sklearn_xai.output._swag import SwagMoments, collect_iterates
 from sklearn_xai.output._weight_draws import Member, WeightDraws
-from tests.nets import Mixed, classifier, regressor, table
+from tests.nets import MLP, Mixed, classifier, regressor, table
 from tests.test_hygiene import random_states, state
 
 X, Y, LABELS = table(n=60, n_classes=3)
@@ -460,6 +461,31 @@ def test_searches_folds_and_calibration_take_it():
     assert cross_val_predict(distribution(regressor(), "ensemble"), X, Y, cv=2).shape == (60,)
 
 
+class Suited(MLP):
+    """Takes any table, and drops some units."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.act = nn.Sequential(nn.ReLU(), nn.Dropout(0.1))
+
+
+SUITED = [
+    distribution(net, method, n_samples=3, n_members=2, learning_rate=1e-6)
+    for method in METHODS
+    for net in (
+        classifier(Suited, max_epochs=40, lr=0.1),
+        regressor(Suited, max_epochs=100, lr=0.05, optimizer=torch.optim.Adam),
+    )
+]
+
+
+@pytest.mark.slow
+@parametrize_with_checks(SUITED)
+def test_scikit_learns_checks(estimator, check):
+    torch.manual_seed(0)
+    check(estimator)
+
+
 def test_it_is_the_last_step_of_a_pipeline():
     frame, labels = mixed_table()
     whole = mixed_pipeline()
@@ -514,6 +540,8 @@ def test_what_cannot_be_says_so(estimator, method, y, match):
 
 
 def test_weights_that_run_away_are_an_error():
+    with pytest.raises(ValueError, match="the training ran away"), np.errstate(all="ignore"):
+        distribution(regressor(lr=1e6, max_epochs=20), "laplace_last_layer").fit(X, Y)
     with pytest.raises(ValueError, match="Lower 'learning_rate'"), np.errstate(all="ignore"):
         distribution(regressor(), "swag", learning_rate=1e6, n_epochs=30).fit(X, Y)
 
