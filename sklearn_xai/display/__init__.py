@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sklearn_xai.display._activation import ActivationDisplay
 from sklearn_xai.display._agreement import AgreementDisplay
 from sklearn_xai.display._attribution import AttributionDisplay
 from sklearn_xai.display._comparison import ComparisonDisplay
@@ -13,6 +14,7 @@ from sklearn_xai.display._projection import ProjectionDisplay
 from sklearn_xai.display._stability import StabilityDisplay
 
 __all__ = [
+    "ActivationDisplay",
     "AgreementDisplay",
     "AttributionDisplay",
     "ComparisonDisplay",
