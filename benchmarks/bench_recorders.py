@@ -33,7 +33,7 @@ def run():
     trained = {}
     times = best_times(
         {"without": lambda: trained.update(without=train(None)), "with": lambda: trained.update(recorded=recorded())},
-        repeats=3,
+        repeats=2,
     )
     states = [net.module_.state_dict() for net in trained.values()]
     same = all(torch.equal(value, states[1][name]) for name, value in states[0].items())

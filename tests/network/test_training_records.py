@@ -278,7 +278,7 @@ def test_a_module_of_several_inputs():
         (lambda: ActivationRecorder("text"), "needs rows to probe the network with"),
         (lambda: ActivationRecorder(X[:, :3]), r"shape \(3,\), but the net is trained on rows of shape \(4,\)"),
         (lambda: AttributionRecorder(X), "'explainer' parameter of AttributionRecorder"),
-        (lambda: AttributionRecorder(X=X, feature_names=["a"]), "4 names, one for each column of X. Got 1"),
+        (lambda: AttributionRecorder(X=X, feature_names=["a"]), "4 names, one for each column. Got 1"),
     ],
 )
 def test_wrong_use_is_one_error_before_training(recorder, message):

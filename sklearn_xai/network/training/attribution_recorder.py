@@ -126,14 +126,14 @@ class AttributionRecorder(ProbeRecorder):
         self.kept_ = {epoch: rows for epoch, rows in getattr(self, "kept_", {}).items() if epoch in epochs}
 
     def _check_names(self):
-        n = None if is_mapping(self.probe_) else np.shape(self.probe_)[1]
-        if self.feature_names is not None and (n is None or len(self.feature_names) != n):
-            raise ValueError(
-                f"The 'feature_names' parameter of {type(self).__name__} must be {n} names, one for each column of X. "
-                f"Got {len(self.feature_names)}."
-                if n is not None
-                else f"The 'feature_names' parameter of {type(self).__name__} must be None where X is a dict."
-            )
+        if self.feature_names is None:
+            return
+        caller = f"The 'feature_names' parameter of {type(self).__name__} must be"
+        if is_mapping(self.probe_):
+            raise ValueError(f"{caller} None where X is a dict, whose keys name the columns.")
+        n = np.shape(self.probe_)[1:2]
+        if (len(self.feature_names),) != n:
+            raise ValueError(f"{caller} {n[0] if n else 0} names, one for each column. Got {len(self.feature_names)}.")
 
     def on_train_end(self, net, X=None, y=None, **kwargs):
         """Compare what was recorded with the last epoch."""
