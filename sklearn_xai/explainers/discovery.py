@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sklearn_xai.explainers as wing
+from sklearn_xai import explainers, output
 from sklearn_xai.base import BaseExplainer
 
+WINGS = (explainers, output)  # what explains how an output comes about, and what explains the output itself
 KINDS = ("table", "image", "tokens")
 
 
@@ -36,6 +37,6 @@ def all_explainers(inputs=None):
     """
     if inputs is not None and inputs not in KINDS:
         raise ValueError(f"The 'inputs' parameter of all_explainers must be None or one of {KINDS}. Got {inputs!r}.")
-    classes = (getattr(wing, name) for name in wing.__all__)
+    classes = (getattr(wing, name) for wing in WINGS for name in wing.__all__)
     found = [(c.__name__, c) for c in classes if isinstance(c, type) and issubclass(c, BaseExplainer)]
     return sorted((name, c) for name, c in found if inputs is None or inputs in c._inputs)
