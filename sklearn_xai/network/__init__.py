@@ -13,6 +13,7 @@ from sklearn_xai.network.training import (
     ActivationRecorder,
     AttributionRecorder,
     ParameterRecorder,
+    TensorBoardExplanations,
     TrainingRecords,
     read_records,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "LayerActivations",
     "NetworkDissection",
     "ParameterRecorder",
+    "TensorBoardExplanations",
     "TrainingRecords",
     "layer_names",
     "layer_randomisation",
