@@ -8,10 +8,7 @@ CLASSES = [cls for _, cls in all_explainers(inputs="table")]
 
 FAST = {
     "CaptumExplainer": {"method_params": {"n_steps": 200}},  # no gap above the tolerance
-    "DecisionBoundaryExplainer": {
-        "categories": "switch",
-        "n_starts": 5,
-    },  # some rows come to no boundary by numbers alone
+    "DecisionBoundaryExplainer": {"categories": "switch", "n_starts": 5},  # numbers alone are not always enough
     "ExpectedGradientsExplainer": {"n_samples": 40, "background_size": 10, "tol": 0.05},
     "ForestExplainer": {"n_estimators": 3, "min_fidelity": None, "background_size": 5},
     "LinearSurrogateExplainer": {"min_fidelity": None},
