@@ -49,6 +49,6 @@ class UnitThresholds:
     def thresholds(self):
         """The value that activations of the region of a unit are above."""
         quantile = self._sketch.quantile()
-        # nothing is above the largest value, however many places have it
-        saturated = (quantile == self._high) & (self._low < self._high)
-        return np.where(saturated, np.nextafter(quantile, self._low), quantile)
+        # Nothing is above the largest value, however many places have it: then these are the region. A constant unit
+        # has no lower value, and keeps its threshold.
+        return np.where(quantile == self._high, np.nextafter(quantile, self._low), quantile)
