@@ -69,6 +69,8 @@ class ConceptCounts:
     """
 
     def __init__(self, thresholds: np.ndarray, places: tuple, size: tuple, n_concepts: int):
+        if len(places) > 2:  # volumes, whose concepts are labels
+            places = size = (math.prod(places),)
         self.thresholds, self.places, self.size = thresholds, places, size
         self.active = np.zeros(len(thresholds), dtype=np.int64)
         self.present = np.zeros(n_concepts, dtype=np.int64)

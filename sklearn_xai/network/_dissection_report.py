@@ -40,7 +40,8 @@ def unit_table(found):
         "chance": np.take_along_axis(found.chance_iou_, best[:, np.newaxis], axis=1)[:, 0],
         "detector": np.isin(np.arange(len(iou)), found.detectors_),
     }
-    for category in dict.fromkeys(found.concept_categories_):
+    categories = list(dict.fromkeys(found.concept_categories_))
+    for category in categories if len(categories) > 1 else ():
         best, iou = best_concepts(found.iou_, found.concept_categories_ == category)
         table[f"{category} concept"] = named(best, iou, found.concepts_)
         table[f"{category} iou"] = iou

@@ -80,7 +80,7 @@ class NetworkDissection(AblatesUnits, InsideEstimator):
         Which units are detectors.
     report_ : DataFrame
         A row for each unit: its layer, threshold, share of places, best concept with its category, its IoU and that of
-        chance, whether it is a detector, and the best concept of each category with its IoU.
+        chance, whether it is a detector, and, of several categories, the best concept of each with its IoU.
     summary_ : DataFrame
         For each layer and category the number of detectors, and of concepts among them (``n_unique``): how
         interpretable a layer is.

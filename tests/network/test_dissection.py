@@ -156,6 +156,24 @@ def test_labels_of_images_are_true_all_over_them():
     assert of_labels.iou_.max() > 0
 
 
+def test_labels_of_what_is_no_image():
+    labels = TOKENS[:, :2] > 4
+    whole = np.repeat(labels[:, :, None], 7, axis=2)
+    of_labels, of_masks = (
+        NetworkDissection(seeded(Sequences), layer="embed", quantile=0.9).fit(TOKENS, each) for each in (labels, whole)
+    )
+    assert_allclose(of_labels.iou_, of_masks.iou_)
+    assert of_labels.iou_.max() > 0
+    volumes = np.random.RandomState(0).uniform(size=(20, 2, 5, 4, 3)).astype(np.float32)
+    there = volumes[:, :1, 0, 0, 0] > 0.5
+    found = NetworkDissection(Given(), layer="seen", quantile=0.9).fit(volumes, there)
+    everywhere = np.repeat(there, 60, axis=1)[:, np.newaxis]
+    flat = torch.as_tensor(volumes).flatten(2)
+    assert_allclose(found.iou_, brute_force(flat, everywhere, found.thresholds_))
+    with pytest.raises(ValueError, match=r"shape \(5, 4, 3\). Give labels \(n_samples, n_concepts\)"):
+        found.fit(volumes, volumes > 0.5)
+
+
 @pytest.mark.parametrize("batch_size", [1, 7, 1000])
 def test_batches_change_nothing(batch_size):
     module = seeded(Convolutions)
@@ -220,6 +238,7 @@ def test_detectors_of_a_table_agree_more_than_chance_has_it():
     report = found.report_
     assert list(report["detector"]) == [True, True, False, False] and report.loc["1_1", "concept"] == "low"
     assert pd.isna(report.loc["1_3", "concept"]) and report.loc["1_3", "iou"] == 0
+    assert "concept iou" not in report  # of one category
     assert found.summary_.set_index("category").loc["(all)", ["n_detectors", "n_unique"]].tolist() == [2, 2]
 
 
