@@ -15,6 +15,35 @@ _FORMS = (
 )
 
 
+class TakesConcepts:
+    """Mixin of estimators that are fitted to rows and to the concepts that these show."""
+
+    def _concepts_and_y(self, args, concepts, y):
+        """Return what ``fit(X, concepts, y)``, ``fit(X, y, concepts=...)`` and the like mean."""
+        named_ones = [value for value in (concepts, y) if value is not None]
+        if len(args) + len(named_ones) > 2:
+            raise TypeError(f"{type(self).__name__}.fit takes X, concepts and y. Got more.")
+        if concepts is None and args:
+            concepts, args = args[0], args[1:]
+        if args:
+            y = args[0]
+        if concepts is None:
+            raise ValueError(
+                f"{type(self).__name__}.fit needs the concepts that units are compared with: fit(X, concepts), or in a "
+                f"Pipeline fit(X, y, {type(self).__name__.lower()}__concepts=concepts)."
+            )
+        return concepts, y
+
+    def get_metadata_routing(self):
+        """Return the routing of ``fit`` parameters: concepts are taken here, all others by the estimator.
+
+        Returns
+        -------
+        routing : MetadataRouter
+        """
+        return super().get_metadata_routing().add_self_request(self)
+
+
 class ConceptReader:
     """Masks or labels of concepts, batch by batch.
 

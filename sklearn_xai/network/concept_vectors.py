@@ -17,7 +17,7 @@ from sklearn_xai._rng import draw_seed
 from sklearn_xai.base.targets import chooser, resolve_target
 from sklearn_xai.engines import gradient
 from sklearn_xai.models import LayerSite
-from sklearn_xai.network._concepts import ConceptReader
+from sklearn_xai.network._concepts import ConceptReader, TakesConcepts
 from sklearn_xai.network._inside import InsideEstimator
 from sklearn_xai.network.activations import pool
 from sklearn_xai.tables import take_rows
@@ -71,9 +71,9 @@ def tcav_test(scores, random_scores):
         return float(ttest_ind(scores, random_scores, equal_var=False).pvalue)
 
 
-def row_concepts(concepts, X, given, caller):
+def row_concepts(concepts, X, given, names, caller):
     """Return which rows show which concept at any of their places, (n, n_concepts) of bool, and the names."""
-    reader = ConceptReader(concepts, given, caller=caller).look(X)
+    reader = ConceptReader(concepts, given, names, caller=caller).look(X)
     step = range(0, len(X), _MASKS_AT_ONCE)
     parts = [reader.batch(slice(start, min(len(X), start + _MASKS_AT_ONCE)), X) for start in step]
     return np.concatenate([part.reshape(*part.shape[:2], -1).any(axis=2) for part in parts]), reader.names
@@ -89,7 +89,7 @@ def check_shown(shown, names, caller):
             )
 
 
-class ConceptActivationVectors(InsideEstimator):
+class ConceptActivationVectors(TakesConcepts, InsideEstimator):
     r"""How sensitive is an output to a concept that people named?
 
     A linear classifier of a layer's activations h tells rows that show a concept C from rows that do not; its normal is
@@ -219,8 +219,11 @@ class ConceptActivationVectors(InsideEstimator):
 
     # ------------------------------------------------------------------ fit
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, concepts, y=None, **fit_params):
-        """Find the vectors of concepts, and test what the classes are sensitive to over the rows of X.
+    def fit(self, X, *args, concepts=None, y=None, concept_names=None, **fit_params):
+        """Find the vectors of concepts, and test what outputs are sensitive to: ``fit(X, concepts, y=None)``.
+
+        Where concepts are given by name, as a Pipeline does, what follows X is y: ``fit(X, y, concepts=labels)``,
+        ``pipeline.fit(X, y, conceptactivationvectors__concepts=labels)``.
 
         Parameters
         ----------
@@ -229,6 +232,8 @@ class ConceptActivationVectors(InsideEstimator):
             Which rows show which concept, as ``NetworkDissection`` takes it; a row shows what any of its places does.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             With y, a clone of ``estimator`` is trained (a FrozenEstimator or a torch module never is).
+        concept_names : array-like of shape (n_concepts,) of str, default=None
+            Names, instead of those that come with the concepts.
         **fit_params : dict
             Passed to the ``fit`` of the estimator, or routed to it when metadata routing is enabled.
 
@@ -236,6 +241,7 @@ class ConceptActivationVectors(InsideEstimator):
         -------
         self : object
         """
+        concepts, y = self._concepts_and_y(args, concepts, y)
         given = X
         X, y, rng = self._fit_layers(X, y, fit_params)
         name = type(self).__name__
@@ -247,7 +253,7 @@ class ConceptActivationVectors(InsideEstimator):
         few = self._model.inputs(take_rows(X, slice(8)))
         point = self._layer_reader.points[0]
         self._site = LayerSite(self._model.network, point.path, point.side, few, name)
-        shown, self.concepts_ = row_concepts(concepts, X, given, name)
+        shown, self.concepts_ = row_concepts(concepts, X, given, concept_names, name)
         check_shown(shown, self.concepts_, name)
         vectors, accuracies = self._find_vectors(X, shown, rng)
         means = vectors[:, :-1].mean(axis=0)

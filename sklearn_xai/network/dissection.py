@@ -11,7 +11,7 @@ from scipy.stats import hypergeom
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xai._compat import Interval, StrOptions, check_feature_names_in, fit_context
-from sklearn_xai.network._concepts import ConceptReader
+from sklearn_xai.network._concepts import ConceptReader, TakesConcepts
 from sklearn_xai.network._dissection_counts import ConceptBatch, ConceptCounts
 from sklearn_xai.network._dissection_report import best_concepts, named, summary_table, unit_table
 from sklearn_xai.network._inside import InsideEstimator
@@ -22,7 +22,7 @@ from sklearn_xai.network.activations import pool
 _FALSE_DETECTORS = 0.05  # that many are expected among units of tables that know nothing of the concepts
 
 
-class NetworkDissection(AblatesUnits, InsideEstimator):
+class NetworkDissection(TakesConcepts, AblatesUnits, InsideEstimator):
     r"""Which concepts that people named do the units of a network detect?
 
     Each unit k has a threshold :math:`T_k`, the `quantile` of its activations over all rows and places. Its region
@@ -214,22 +214,6 @@ class NetworkDissection(AblatesUnits, InsideEstimator):
         self.detectors_ = np.flatnonzero((iou > self.iou_threshold) & self._beats_chance(counts, best))
         return self
 
-    def _concepts_and_y(self, args, concepts, y):
-        """Return what ``fit(X, concepts, y)``, ``fit(X, y, concepts=...)`` and the like mean."""
-        named_ones = [value for value in (concepts, y) if value is not None]
-        if len(args) + len(named_ones) > 2:
-            raise TypeError(f"{type(self).__name__}.fit takes X, concepts and y. Got more.")
-        if concepts is None and args:
-            concepts, args = args[0], args[1:]
-        if args:
-            y = args[0]
-        if concepts is None:
-            raise ValueError(
-                f"{type(self).__name__}.fit needs the concepts that units are compared with: fit(X, concepts), or in a "
-                f"Pipeline fit(X, y, {type(self).__name__.lower()}__concepts=concepts)."
-            )
-        return concepts, y
-
     def _note_units(self):
         """Learn the places, numbers and names of the units of each layer."""
         shapes, axes = self._layer_reader.shapes, self._layer_reader.unit_axes
@@ -373,12 +357,3 @@ class NetworkDissection(AblatesUnits, InsideEstimator):
         check_feature_names_in(self, input_features)
         names = [f"{self.unit_names_[k]}: {self.unit_concept_[k]}" for k in self.detectors_]
         return np.asarray(names, dtype=object)
-
-    def get_metadata_routing(self):
-        """Return the routing of ``fit`` parameters: concepts are taken here, all others by the estimator.
-
-        Returns
-        -------
-        routing : MetadataRouter
-        """
-        return super().get_metadata_routing().add_self_request(self)

@@ -10,7 +10,10 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import ttest_ind
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from sklearn_xai import ConceptActivationVectors, SaliencyExplainer
@@ -185,3 +188,15 @@ def test_wrong_use():
     several = regressor().fit(rows, np.column_stack([y, -y]))
     with pytest.raises(ValueError, match="one output of several"):
         ConceptActivationVectors(several, layer="act").fit(rows, pd.DataFrame({"one": labels == 1}))
+
+
+def test_in_a_pipeline():
+    rows, _, labels = table(n=80)
+    cavs = ConceptActivationVectors(classifier(), layer="act", n_runs=3, random_state=0)
+    steps = make_pipeline(StandardScaler(), cavs, LogisticRegression())
+    steps.fit(rows, labels, conceptactivationvectors__concepts=pd.DataFrame({"last": rows[:, -1] > 0}))
+    assert steps[1].transform(steps[0].transform(rows)).shape == (80, 1) and steps.predict(rows).shape == (80,)
+    alone = clone(cavs).fit(steps[0].transform(rows), rows[:, -1:] > 0, labels, concept_names=["last"])
+    assert_array_equal(alone.report_.to_numpy(), steps[1].report_.to_numpy())
+    with pytest.raises(ValueError, match="needs the concepts"):
+        clone(cavs).fit(rows)
