@@ -7,6 +7,7 @@ from sklearn_xai.display._agreement import AgreementDisplay
 from sklearn_xai.display._attribution import AttributionDisplay
 from sklearn_xai.display._comparison import ComparisonDisplay
 from sklearn_xai.display._critical_difference import CriticalDifferenceDisplay
+from sklearn_xai.display._dissection import DissectionDisplay
 from sklearn_xai.display._evaluation import EvaluationDisplay
 from sklearn_xai.display._metrics import MetricsDisplay
 from sklearn_xai.display._perturbation_curve import PerturbationCurveDisplay
@@ -19,6 +20,7 @@ __all__ = [
     "AttributionDisplay",
     "ComparisonDisplay",
     "CriticalDifferenceDisplay",
+    "DissectionDisplay",
     "EvaluationDisplay",
     "MetricsDisplay",
     "PerturbationCurveDisplay",
