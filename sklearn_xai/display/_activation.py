@@ -73,8 +73,8 @@ class ActivationDisplay(ActivationPictures):
     image_axes_ : ndarray of matplotlib Axes
         The axes of images: of "feature_maps" the image and then the maps, (1 + n_units,); of "top" (n_units, n_top); of
         "maximised" (n_units, 2). Exists where images are drawn.
-    summary_axes_ : tuple of two matplotlib Axes
-        The means and the shares of zeros of "units".
+    unit_axes_ : tuple of three matplotlib Axes
+        The activations, the means and the shares of zeros of "units".
     word_texts_ : list of lists of matplotlib Text
         The texts of each unit. Exists where texts are drawn.
 
@@ -205,11 +205,14 @@ class ActivationDisplay(ActivationPictures):
                 "ActivationDisplay draws maps of 2 axes, places of 1 or single numbers. A unit of "
                 f"{looking.layer_text} has {values.ndim - 1} axes. Name another layer."
             )
+        n_padding, words = 0, looking.words(row) if values.ndim == 2 else None
+        if words is not None and values.shape[1:] == looking.inputs().shape[1:]:
+            n_padding = values.shape[1] - len(words)
+            values = values[:, : len(words)]
         strength = np.abs(values).reshape(len(values), -1).max(axis=1)
         chosen = chosen_units(strength, n_most) if units is None else looking.chosen(units)
-        why = ", those with the largest activation in this row" if units is None else ""
         images = as_images(looking.inputs()) if values.ndim == 3 else None
-        words = looking.words(row) if values.ndim == 2 else None
+        notes = looking.left_out(chosen, ", those with the largest activation in this row") if units is None else []
         display = cls(
             "feature_maps",
             values[chosen],
@@ -219,7 +222,7 @@ class ActivationDisplay(ActivationPictures):
             inputs=None if images is None else images[row],
             limits=None if images is None else limits_of(images),
             column_names=words if words is not None and len(words) == values.shape[1] else None,
-            notes=looking.left_out(chosen, why),
+            notes=[*notes, *([f"{n_padding} place{'s' * (n_padding > 1)} of padding not shown"] if n_padding else [])],
             name=name,
         )
         return display.plot(ax=ax, **kwargs)
@@ -295,7 +298,7 @@ class ActivationDisplay(ActivationPictures):
         order = order_of(values, labels, classifier=looking.classifier, scaling=scaling, n_most=n_most)
         chosen = order.units if units is None else looking.chosen(units)
         drawn, scaled = order.rows(values, chosen, n_drawn)
-        notes = looking.left_out(chosen, f", {order.why}" if units is None else "")
+        notes = looking.left_out(chosen, f", {order.why}") if units is None else []
         if len(drawn) < len(values):
             notes.append(f"{len(drawn):,} of {len(values):,} rows")
         if looking.shape != (looking.n_units,):
@@ -362,7 +365,7 @@ class ActivationDisplay(ActivationPictures):
         ax : matplotlib Axes, default=None
             Where to draw. A new figure when not given.
         **kwargs : dict
-            Of a table, passed on to matplotlib's ``imshow``.
+            Of a table, passed on to matplotlib's ``pcolormesh``.
 
         Returns
         -------
@@ -390,7 +393,7 @@ class ActivationDisplay(ActivationPictures):
             layer=looking.layer_text,
             rows=rows,
             labels=None if labels is None else labels[rows],
-            notes=[*looking.left_out(chosen, ""), *shown.pop("notes")],
+            notes=[*(looking.left_out(chosen, "") if units is None else []), *shown.pop("notes")],
             name=name,
             **shown,
         )
@@ -456,7 +459,7 @@ class ActivationDisplay(ActivationPictures):
             units=chosen,
             layer=looking.layer_text,
             rows=found.data_rows,
-            notes=[*looking.left_out(chosen, ""), *shown.pop("notes")],
+            notes=[*(looking.left_out(chosen, "") if units is None else []), *shown.pop("notes")],
             name=name,
             **shown,
         )

@@ -9,7 +9,7 @@ import numpy as np
 
 from sklearn_xai.display._activation_plots import plain, sides_of
 from sklearn_xai.display._common import ANNOTATION_SIZE, INK, inches_of, shorten, value_text
-from sklearn_xai.display._heatmap import UNKNOWN, agreement_colors, ink_on
+from sklearn_xai.display._heatmap import agreement_colors, ink_on
 from sklearn_xai.display._image_plots import GAP_INCHES, LINE_INCHES, blank, cell_in, color_bar, draw_picture
 from sklearn_xai.display._series import SMALLEST_TEXT, letters_in
 
@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.text import Text
 
-CELL = 1.0  # inches of an image
+CELL = 1.1  # inches of an image
 NAME = 0.95  # inches for the names of units
 LETTER = 0.068  # inches
 ROW = 0.27  # inches of a row of a table
+NAME_LETTERS = 30
+NO_NUMBER = "#EEEEEE"
+_TEXT: dict[str, Any] = {"fontsize": ANNOTATION_SIZE, "color": INK, "va": "bottom"}
 LIMIT = 3.0  # standard deviations at which colours are full
 LINES = 2 * LINE_INCHES + 0.06
 DEVIATIONS = "standard deviations from the mean of X"
@@ -48,7 +51,8 @@ def images_size(blocks: list[Block]) -> tuple[float, float]:
     """Return the inches of a figure with a row of images for each unit."""
     width, height = sides_of(_height_and_width(blocks), CELL)
     n = max(len(block.lines) for block in blocks)
-    return max(NAME + n * (max(width, 0.75) + GAP_INCHES), 4.2), len(blocks) * (height + LINES + GAP_INCHES) + 0.75
+    wide = NAME * any(block.name for block in blocks) + n * (max(width, 0.85) + GAP_INCHES)
+    return max(wide, 3.4), len(blocks) * (height + LINES + GAP_INCHES) + 0.35
 
 
 def _height_and_width(blocks: list[Block]) -> tuple[int, int]:
@@ -60,9 +64,12 @@ def draw_image_rows(ax: Axes, blocks: list[Block]) -> np.ndarray:
     blank(ax)
     width, height = inches_of(ax)
     n_columns = max(len(block.lines) for block in blocks)
-    name = min(NAME, 0.25 * width)
+    name = min(NAME, 0.25 * width) * any(block.name for block in blocks)
     cell_width, cell_height = (width - name) / n_columns, height / len(blocks)
     image_height = max(0.3 * cell_height, cell_height - LINES - GAP_INCHES)
+    # No higher than the images are: what is left stays below them.
+    image_height = min(image_height, sides_of(_height_and_width(blocks), cell_width - GAP_INCHES)[1])
+    cell_height = min(cell_height, image_height + LINES + GAP_INCHES)
     cells = np.full((len(blocks), n_columns), None, dtype=object)
     for k, block in enumerate(blocks):
         top = height - k * cell_height - LINES
@@ -70,7 +77,7 @@ def draw_image_rows(ax: Axes, blocks: list[Block]) -> np.ndarray:
             box = (name + i * cell_width, top - image_height, cell_width - GAP_INCHES, image_height)
             cells[k, i] = cell_in(ax, box, (width, height))
             draw_picture(cells[k, i], line.shown)
-            text = "\n".join(shorten(part, max(6, letters_in(cell_width))) for part in line.title)
+            text = "\n".join(shorten(part, max(6, letters_in(cell_width - 0.04))) for part in line.title)
             cells[k, i].set_title(text, fontsize=ANNOTATION_SIZE, color=INK, pad=3, loc="left", linespacing=1.1)
         _write(ax, 0.0, top / height, "\n".join(block.name))
     return cells
@@ -84,77 +91,78 @@ def _write(ax: Axes, x: float, y: float, text: str, **style: Any) -> Text:
 # ---------------------------------------------------------------------- tables
 def table_size(blocks: list[Block], names: list[str]) -> tuple[float, float]:
     """Return the inches of a figure with a row of values for each input."""
-    texts = max(_width(blocks), 0.5)
     lines = sum(len(block.lines) + 1 for block in blocks)
-    titles = max(len(line.title[0]) for block in blocks for line in block.lines)
-    head = LETTER * min(max(map(len, names)), 24) * 0.8
-    return 1.3 + LETTER * titles + texts * len(names), lines * ROW + head + 0.9
+    head = 0.5 * LETTER * min(max(map(len, names)), NAME_LETTERS)
+    return 1.0 + titles_inches(blocks) + float(np.sum(_widths(blocks))), lines * ROW + head + 0.8
 
 
-def _width(blocks: list[Block]) -> float:
-    texts = [value_text(value) for block in blocks for line in block.lines for value in line.shown]
-    return LETTER * max(map(len, texts)) + 0.12
+def titles_inches(blocks: list[Block]) -> float:
+    """Return the inches that the names of inputs take, left of their rows."""
+    return 0.3 + LETTER * max(len(line.title[0]) for block in blocks for line in block.lines)
 
 
-def draw_table(ax: Axes, blocks: list[Block], names: list[str], **kwargs: Any) -> np.ndarray:
-    """Draw values of columns, coloured by how far they are from the mean; return the deviations that are drawn."""
+def _widths(blocks: list[Block]) -> np.ndarray:
+    """Return the inches that the values of each column need."""
+    texts = [[value_text(value) for value in line.shown] for block in blocks for line in block.lines]
+    letters = np.array([[len(text) for text in row] for row in texts]).max(axis=0)
+    return np.maximum(0.42, LETTER * letters + 0.12)
+
+
+def draw_table(ax: Axes, blocks: list[Block], names: list[str], **kwargs: Any) -> None:
+    """Draw values of columns, coloured by how far they are from the mean."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
     shown = ScalarMappable(Normalize(-LIMIT, LIMIT), agreement_colors())
     n_lines = sum(len(block.lines) + 1 for block in blocks)
     deviations = np.full((n_lines, len(names)), np.nan)
-    titles, texts, heads, place = [], {}, [], 0
+    titles, texts, place = [], {}, 0
     for block in blocks:
-        heads.append((place, ", ".join(block.name)))
+        ax.text(0.0, place + 0.92, ", ".join(block.name), ha="left", fontweight="bold", **_TEXT)
         titles.append("")
         for i, line in enumerate(block.lines, start=place + 1):
-            assert line.deviations is not None  # of tables there are
             deviations[i] = line.deviations
             titles.append(line.title[0])
             texts[i] = [value_text(value) for value in line.shown]
         place += len(block.lines) + 1
     beyond = bool((np.abs(deviations[np.isfinite(deviations)]) > LIMIT).any())
-    style = {"norm": shown.norm, "cmap": shown.cmap, "interpolation": "nearest", "aspect": "auto", **kwargs}
-    ax.imshow(np.ma.masked_invalid(deviations), **style)
+    edges = np.concatenate([[0.0], np.cumsum(_widths(blocks))])
+    style = {"norm": shown.norm, "cmap": shown.cmap, "edgecolors": "white", "linewidth": 0.8, **kwargs}
+    ax.pcolormesh(edges, np.arange(n_lines + 1), np.ma.masked_invalid(deviations), **style)
+    ax.set(xlim=(0, edges[-1]), ylim=(n_lines, 0))
     plain(ax)
-    ax.set_yticks(np.arange(n_lines), titles)
+    ax.set_yticks(np.arange(n_lines) + 0.5, titles)
     ax.xaxis.tick_top()
+    ax.set_xticks((edges[1:] + edges[:-1]) / 2, [shorten(name, NAME_LETTERS) for name in names])
     ax.tick_params(length=0)
-    ax.set_xticks(np.arange(len(names)), [shorten(name, 24) for name in names])
+    _turn_names(ax, np.diff(edges))
     color_bar(ax, shown, DEVIATIONS, "both" if beyond else "neither")
-    _write_cells(ax, deviations, texts, shown)
-    for row, head in heads:
-        ax.text(-0.5, row + 0.42, head, va="bottom", ha="left", fontsize=ANNOTATION_SIZE, color=INK, fontweight="bold")
-    return deviations
+    _write_cells(ax, deviations, texts, edges, shown)
 
 
-def _write_cells(ax: Axes, deviations: np.ndarray, texts: dict[int, list[str]], shown: Any) -> None:
-    width, height = inches_of(ax)
-    cell, longest = width / deviations.shape[1], max(len(text) for row in texts.values() for text in row)
-    if max(len(text.get_text()) for text in ax.get_xticklabels()) * LETTER > cell:
-        ax.tick_params(axis="x", labelrotation=40)
-        for label in ax.get_xticklabels():
-            label.set(ha="left", rotation_mode="anchor")
-        width, height = inches_of(ax)
-        cell = width / deviations.shape[1]
-    size = min(ANNOTATION_SIZE, 72 * (cell - 0.06) / (0.6 * longest), 0.75 * 72 * height / len(deviations))
-    if size < SMALLEST_TEXT:
-        return
-    for row, line in texts.items():
-        for j, text in enumerate(line):
-            value = deviations[row, j]
-            color = ink_on(shown.to_rgba(value)) if np.isfinite(value) else INK
-            if not np.isfinite(value):
-                edges = (j - 0.5, row - 0.5)
-                ax.add_patch(_rectangle(edges))
-            ax.text(j, row, text, ha="center", va="center", fontsize=size, color=color)
+def _turn_names(ax: Axes, widths: np.ndarray) -> None:
+    """Write the names of columns aslant where they do not fit above them."""
+    labels = ax.get_xticklabels()
+    if any(len(label.get_text()) * LETTER > width for label, width in zip(labels, widths, strict=True)):
+        for label in labels:
+            label.set(ha="left", rotation=35, rotation_mode="anchor")
 
 
-def _rectangle(corner: tuple[float, float]) -> Any:
+def _write_cells(ax: Axes, deviations: np.ndarray, texts: dict[int, list[str]], edges: np.ndarray, shown: Any) -> None:
     from matplotlib.patches import Rectangle
 
-    return Rectangle(corner, 1, 1, facecolor=UNKNOWN, alpha=0.45, linewidth=0)
+    width, height = inches_of(ax)
+    size = min(ANNOTATION_SIZE, ANNOTATION_SIZE * width / edges[-1], 0.75 * 72 * height / len(deviations))
+    for row, line in texts.items():
+        for j, text in enumerate(line):
+            value, middle = deviations[row, j], (edges[j] + edges[j + 1]) / 2
+            known = bool(np.isfinite(value))
+            if not known:
+                corner, wide = (edges[j], row), edges[j + 1] - edges[j]
+                ax.add_patch(Rectangle(corner, wide, 1, facecolor=NO_NUMBER, edgecolor="white", linewidth=0.8))
+            color = ink_on(shown.to_rgba(value)) if known else INK
+            if size >= SMALLEST_TEXT:
+                ax.text(middle, row + 0.5, text, ha="center", va="center", fontsize=size, color=color)
 
 
 # ---------------------------------------------------------------------- texts
@@ -169,8 +177,7 @@ def draw_texts(ax: Axes, blocks: list[Block]) -> list[list[Text]]:
     width, height = inches_of(ax)
     n_lines = sum(len(block.lines) + 1.6 for block in blocks)
     step = min(0.2, height / n_lines) / height
-    titles = max(len(line.title[0]) for block in blocks for line in block.lines)
-    left = (LETTER * titles + 0.15) / width
+    left = titles_inches(blocks) / width
     y = 1.0
     written: list[list[Text]] = []
     for block in blocks:

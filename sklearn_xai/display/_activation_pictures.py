@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy as np
 from sklearn_xai.display import _activation_inputs as excited
 from sklearn_xai.display import _activation_plots as plots
 from sklearn_xai.display._common import INK, axes_for, number_text, shorten
-from sklearn_xai.display._image_plots import picture_of
+from sklearn_xai.display._image_plots import LINE_INCHES, picture_of
+from sklearn_xai.display._series import letters_in
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
 
 CALLER = "ActivationDisplay.plot"
-NOTE_INCHES = 0.45
 PAIRS = 3  # units beside each other
 
 
@@ -43,7 +44,7 @@ class ActivationPictures:
     ax_: Axes
     figure_: Figure
     image_axes_: np.ndarray
-    summary_axes_: tuple[Axes, Axes]
+    unit_axes_: tuple[Axes, Axes, Axes]
     word_texts_: list[list[Text]]
 
     def plot(self, *, ax: Axes | None = None, **kwargs: Any) -> Any:
@@ -54,7 +55,8 @@ class ActivationPictures:
         ax : matplotlib Axes, default=None
             Where to draw. A new figure when not given.
         **kwargs : dict
-            Passed on to matplotlib's ``imshow`` (maps, places, sets of rows, tables) or ``barh`` (flat layers).
+            Passed on to matplotlib's ``imshow`` (maps, places, sets of rows), ``pcolormesh`` (tables) or ``barh``
+            (flat layers).
 
         Returns
         -------
@@ -69,10 +71,13 @@ class ActivationPictures:
         return self
 
     # ------------------------------------------------------------------ the frame
-    def _begin(self, ax: Axes | None, size: tuple[float, float], title: str, notes: list[str]) -> Axes:
+    def _begin(
+        self, ax: Axes | None, size: tuple[float, float], title: str, notes: list[str], left: float = 0.0
+    ) -> Axes:
         width, height = size
-        title = shorten(title if self.name is None else self.name, max(44, int(width * 11)))
-        figure, ax = axes_for(ax, CALLER, (width, height + NOTE_INCHES * bool(notes)))
+        title = fill(shorten(title if self.name is None else self.name, 200), max(30, int((width - left) * 11)))
+        n_lines = title.count("\n") + bool(notes) + len("; ".join(notes)) // letters_in(width)
+        figure, ax = axes_for(ax, CALLER, (width, height + LINE_INCHES * n_lines))
         ax.set_title(title, loc="left", fontsize="medium", color=INK)
         self.figure_, self.ax_ = figure, ax
         return ax
@@ -93,9 +98,10 @@ class ActivationPictures:
         low, high = (number_text(limit) for limit in self.limits)
         shape = self.inputs.shape[0 if self.kind == "feature_maps" else 2 :]
         n_channels = shape[0] if len(shape) == 3 else 1
-        ends = f"each colour from {low} to {high}" if n_channels == 3 else f"from {low} (black) to {high} (white)"
-        mean = "" if n_channels in (1, 3) else f", the mean of {n_channels} channels"
-        return [f"images are shown {ends}, the range of X{mean}"]
+        mean = "" if n_channels in (1, 3) else f"the mean of {n_channels} channels is "
+        what = "each colour is " if n_channels == 3 else mean or "images are "
+        ends = f"from {low} to {high}" if n_channels == 3 else f"from {low} (black) to {high} (white)"
+        return [f"{what}shown {ends}, the range of X"]
 
     # ------------------------------------------------------------------ one row
     def _plot_row(self, ax: Axes | None, **kwargs: Any) -> None:
@@ -123,18 +129,15 @@ class ActivationPictures:
     # ------------------------------------------------------------------ a set of rows
     def _plot_units(self, ax: Axes | None, **kwargs: Any) -> None:
         n_rows, n_units = self.activations.shape
-        size = (2.6 + float(np.clip(0.24 * n_units, 3.4, 9.0)), 3.0 + float(np.clip(0.012 * n_rows, 1.8, 3.6)))
+        size = plots.units_size(n_rows, n_units, self.labels)
         title = f"activations of {self.layer}, {n_rows:,} rows by {n_units} units"
         notes = [*self.notes, *self._never_active()]
         ax = self._begin(ax, size, title, notes)
-        ax.set_xlabel("unit", fontsize=plots.ANNOTATION_SIZE)
         shown = self.activations if self.scaled is None else self.scaled
         means = self.activations.mean(axis=0) if self.means is None else self.means
         zeros = (self.activations == 0).mean(axis=0) if self.zero_shares is None else self.zero_shares
         plots.write_caption(ax, notes)
-        self.summary_axes_ = plots.draw_units(
-            ax, shown, self.units, self.labels, (means, zeros), self.scaling, **kwargs
-        )
+        self.unit_axes_ = plots.draw_units(ax, shown, self.units, self.labels, (means, zeros), self.scaling, **kwargs)
 
     def _never_active(self) -> list[str]:
         dead = 0 if self.zero_shares is None else int((self.zero_shares == 1).sum())
@@ -147,6 +150,7 @@ class ActivationPictures:
         title = f"{what} that excite units of {self.layer} most"
         notes = [*self._view(), *self.notes]
         if self.limits is not None:
+            notes = ["above each image its activation", *notes]
             blocks = self._image_blocks()
             ax = self._begin(ax, excited.images_size(blocks), title, notes)
             plots.write_caption(ax, notes)
@@ -156,7 +160,7 @@ class ActivationPictures:
         elif self.deviations is not None:
             names = self.column_names or [f"x{j}" for j in range(self.deviations.shape[-1])]
             blocks = [excited.Block([name], self._lines(k)) for k, name in enumerate(self._unit_names())]
-            ax = self._begin(ax, excited.table_size(blocks, names), title, notes)
+            ax = self._begin(ax, excited.table_size(blocks, names), title, notes, excited.titles_inches(blocks))
             excited.draw_table(ax, blocks, names, **kwargs)
             plots.write_caption(ax, notes)
         else:

@@ -36,6 +36,12 @@ CELL = 0.95  # inches
 TITLE = LINE_INCHES + 0.04
 IMAGE_SHARE = 1.7  # the image is so many cells wide
 STRIP = 0.09  # inches of the strip of classes
+SUMMARY = 0.55  # inches of the bars above a set of rows
+BELOW = 0.42  # inches for the names of units
+QUANTITIES = {
+    "max": "activation as a share of each unit's largest absolute one",
+    "standard": "activation in standard deviations from each unit's mean",
+}
 
 
 def scale_of(values: np.ndarray) -> tuple[Any, str]:
@@ -81,7 +87,7 @@ def maps_size(maps: np.ndarray) -> tuple[float, float]:
     width, height = sides_of(maps.shape, CELL)
     image = IMAGE_SHARE * max(width, height) + GAP_INCHES
     wide = image + n_columns * (width + GAP_INCHES) + 1.1
-    return max(wide, 3.8), max(n_rows * (height + TITLE + GAP_INCHES), image + TITLE) + 0.6
+    return max(wide, 3.8), max(n_rows * (height + TITLE + GAP_INCHES), image + TITLE) + 0.4
 
 
 def draw_maps(
@@ -98,6 +104,8 @@ def draw_maps(
     n_rows, n_columns = grid_shape(len(maps))
     share = 0.0 if picture is None else IMAGE_SHARE
     cell_width, cell_height = (width + GAP_INCHES) / (n_columns + share), (height + GAP_INCHES) / n_rows
+    # No higher than the maps are: what is left stays below them.
+    cell_height = min(cell_height, sides_of(maps.shape, cell_width - GAP_INCHES)[1] + TITLE + GAP_INCHES)
     left, cells = share * cell_width, []
     if picture is not None:
         side = left - GAP_INCHES
@@ -129,7 +137,7 @@ def draw_bars(ax: Axes, values: np.ndarray, names: list[str], quantity: str, **k
     clean(ax)
     ax.axvline(0, color=INK, linewidth=0.8)
     ax.set_xlim(*span_around(np.append(values, 0.0)))
-    ax.set_xlabel(quantity)
+    ax.set_xlabel(quantity, loc="left", fontsize=ANNOTATION_SIZE, color=INK)
     pairs = zip(values.tolist(), y.tolist(), strict=True)
     make_room(ax, [write_beside(ax, value, place, number_text(value), left=value < 0) for value, place in pairs])
 
@@ -147,7 +155,7 @@ def draw_places(ax: Axes, values: np.ndarray, names: list[str], words: list[str]
         ax.set_xticks(np.arange(len(words)), [shorten(word, 16) for word in words], rotation=90, fontsize=size)
     else:
         ax.locator_params(axis="x", integer=True)
-        ax.set_xlabel("place")
+        ax.set_xlabel("place", loc="left", fontsize=ANNOTATION_SIZE, color=INK)
         color_bar(ax, shown, quantity, extend)
 
 
@@ -164,6 +172,17 @@ def fitting(inches: float, n_lines: int) -> float:
 
 
 # ---------------------------------------------------------------------- a whole set
+def units_size(n_rows: int, n_units: int, labels: np.ndarray | None) -> tuple[float, float]:
+    """Return the inches of a figure of units over a set of rows."""
+    wide = float(np.clip(0.24 * n_units, 3.4, 9.0)) + _left_of_rows(labels) + 1.0
+    return wide, float(np.clip(0.012 * n_rows, 1.8, 3.6)) + 2 * (SUMMARY + GAP_INCHES) + BELOW + 0.4
+
+
+def _left_of_rows(labels: np.ndarray | None) -> float:
+    names = ["rows where"] if labels is None else ["rows where", *map(_label, np.unique(labels))]
+    return 0.3 + 0.068 * min(20, max(map(len, names)))
+
+
 def draw_units(
     ax: Axes,
     values: np.ndarray,
@@ -172,91 +191,104 @@ def draw_units(
     summary: tuple[np.ndarray, np.ndarray],
     scaling: str,
     **kwargs: Any,
-) -> tuple[Axes, Axes]:
+) -> tuple[Axes, Axes, Axes]:
     """Draw scaled activations, rows by units, with the mean and the share of zeros of each unit above.
 
-    Return the axes of these two.
+    Return the axes of the three.
     """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
-    share = "activation as a share of each unit's largest absolute one"
-    quantity, limit, extend = (
-        ("activation in standard deviations from each unit's mean", 3.0, "both")
-        if scaling == "standard"
-        else (share, 1.0, "neither")
-    )
-    shown = scale_of(values)[0]
-    shown = ScalarMappable(Normalize(-limit if shown.norm.vmin else 0.0, limit), shown.cmap)
+    limit, extend = (3.0, "both") if scaling == "standard" else (1.0, "neither")
+    shown = ScalarMappable(Normalize(-limit if values.min() < 0 else 0.0, limit), scale_of(values)[0].cmap)
+    blank(ax)
+    color_bar(ax, shown, QUANTITIES[scaling], extend)
+    width, height = size = inches_of(ax)
+    left = min(_left_of_rows(labels), 0.4 * width)
+    summed = min(SUMMARY, 0.15 * height)
+    high = height - 2 * (summed + GAP_INCHES) - BELOW
+    heat = cell_in(ax, (left, BELOW, width - left, high), size)
     style = {"norm": shown.norm, "cmap": shown.cmap, "interpolation": "nearest", "aspect": "auto", **kwargs}
-    ax.imshow(values, **style)
-    plain(ax)
-    color_bar(ax, shown, quantity, extend)
-    width = inches_of(ax)[0]
-    upright = fitting(width, len(units)) < ANNOTATION_SIZE or len(str(units.max())) * 0.1 > width / len(units)
-    size = fitting(width, len(units))
-    ax.set_xticks(np.arange(len(units)), [str(unit) for unit in units], rotation=90 if upright else 0, fontsize=size)
-    _mark_rows(ax, labels, len(values))
+    heat.imshow(values, **style)
+    plain(heat)
+    letters = 72 * (width - left) / len(units)
+    upright = len(str(units.max())) * 0.65 * ANNOTATION_SIZE > letters
+    font = fitting(width - left, len(units)) if upright else ANNOTATION_SIZE
+    heat.set_xticks(np.arange(len(units)), [str(unit) for unit in units], rotation=90 * upright, fontsize=font)
+    heat.set_xlabel("unit", fontsize=ANNOTATION_SIZE, labelpad=2)
+    _mark_rows(heat, labels, len(values), (width - left, high))
+
     means, zeros = summary
-    first = _summary(ax, 1.03, means, "mean\nactivation", NEUTRAL)
+    bottom = BELOW + high + GAP_INCHES
+    first = _summary(ax, (left, bottom, width - left, summed), size, means, "mean\nactivation", NEUTRAL)
     first.axhline(0, color=INK, linewidth=0.6)
     first.set_ylim(*span_around(np.append(means, 0.0), share=0.06))
     first.locator_params(axis="y", nbins=3)
-    second = _summary(ax, 1.21, 100 * zeros, "rows where\nit is 0", MUTED)
+    bottom += summed + GAP_INCHES
+    second = _summary(ax, (left, bottom, width - left, summed), size, 100 * zeros, "rows where\nit is 0", MUTED)
     second.set_ylim(0, 100)
     second.set_yticks([0, 100], ["0 %", "100 %"])
-    return first, second
+    return heat, first, second
 
 
-def _summary(ax: Axes, bottom: float, values: np.ndarray, label: str, color: str) -> Axes:
-    strip = ax.inset_axes((0.0, bottom, 1.0, 0.14), sharex=ax)
+def _summary(ax: Axes, box: Any, size: tuple[float, float], values: np.ndarray, label: str, color: str) -> Axes:
+    strip = cell_in(ax, box, size)
     strip.bar(np.arange(len(values)), values, width=0.7, color=color)
-    strip.tick_params(axis="x", labelbottom=False, length=0)
+    strip.set_xlim(-0.5, len(values) - 0.5)
+    strip.yaxis.set_major_locator(_few_ticks())
     strip.tick_params(axis="y", labelsize=7.5, color=MISSING, labelcolor=INK)
     strip.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=ANNOTATION_SIZE, color=INK)
     for side in ("top", "right", "bottom"):
         strip.spines[side].set_visible(False)
-    strip.spines["left"].set_color(MISSING)
     return strip
 
 
-def _mark_rows(ax: Axes, labels: np.ndarray | None, n_rows: int) -> None:
+def _few_ticks() -> Any:
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(nbins=3)
+
+
+def _mark_rows(heat: Axes, labels: np.ndarray | None, n_rows: int, size: tuple[float, float]) -> None:
     """Write what the rows are at the left: classes, in a strip of their colours, or numbers."""
     if labels is None:
-        ax.set_yticks([])
-        ax.set_ylabel("rows, similar ones together", fontsize=ANNOTATION_SIZE)
+        heat.set_yticks([])
+        heat.set_ylabel("rows, similar ones together", fontsize=ANNOTATION_SIZE)
         return
-    width, height = inches_of(ax)
-    strip = ax.inset_axes((-1.6 * STRIP / width, 0.0, STRIP / width, 1.0), sharey=ax)
-    strip.set(xticks=[], xlim=(0, 1))
-    strip.tick_params(axis="y", left=False, labelleft=False)
+    width, height = size
+    strip = heat.inset_axes((-1.6 * STRIP / width, 0.0, STRIP / width, 1.0))
+    strip.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(n_rows - 0.5, -0.5))
     for spine in strip.spines.values():
         spine.set_visible(False)
-    ax.tick_params(axis="y", pad=72 * 2.0 * STRIP)
+    heat.tick_params(axis="y", pad=72 * 2.0 * STRIP)
     if labels.dtype.kind == "f":
-        edges = (0.0, 1.0, n_rows - 0.5, -0.5)
-        strip.imshow(labels[:, None], cmap="viridis", aspect="auto", extent=edges)
+        strip.imshow(labels[:, None], cmap="viridis", aspect="auto", extent=(0.0, 1.0, n_rows - 0.5, -0.5))
         places = np.unique(np.linspace(0, n_rows - 1, 6).astype(int))
-        ax.set_yticks(places, [value_text(float(labels[place])) for place in places])
+        heat.set_yticks(places, [_label(labels[place]) for place in places])
+        heat.set_ylabel("y", fontsize=ANNOTATION_SIZE)
         return
-    _mark_classes(ax, strip, labels, height)
+    _mark_classes(heat, strip, labels, height)
 
 
-def _mark_classes(ax: Axes, strip: Axes, labels: np.ndarray, inches: float) -> None:
+def _label(value: Any) -> str:
+    return value_text(value, 20)
+
+
+def _mark_classes(heat: Axes, strip: Axes, labels: np.ndarray, inches: float) -> None:
     starts = np.concatenate([[0], np.flatnonzero(labels[1:] != labels[:-1]) + 1, [len(labels)]])
     places, names, last = [], [], -np.inf
     for k, (start, end) in enumerate(pairwise(starts.tolist())):
         strip.axhspan(start - 0.5, end - 0.5, color=PALETTE[k % len(PALETTE)], linewidth=0)
         if start:
-            ax.axhline(start - 0.5, color="white", linewidth=1.5)
+            heat.axhline(start - 0.5, color="white", linewidth=1.5)
         middle = (start + end - 1) / 2
         # Names of classes with few rows would lie on each other.
         if (middle - last) * inches / len(labels) > 0.13:
             places.append(middle)
-            names.append(shorten(labels[start], 20))
+            names.append(_label(labels[start]))
             last = middle
-    ax.set_yticks(places, names)
-    ax.set_ylim(len(labels) - 0.5, -0.5)
+    heat.set_yticks(places, names)
+    heat.set_ylim(len(labels) - 0.5, -0.5)
 
 
 def write_caption(ax: Axes, notes: list[str]) -> None:

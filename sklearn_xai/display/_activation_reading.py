@@ -105,8 +105,10 @@ class Looking(InsideEstimator):
             for _, step in steps:
                 names = step.get_feature_names_out(names)
         if names is None or len(names) != n_inputs:
-            names = [f"input {j}" for j in range(n_inputs)]
-        return [str(name) for name in names], True
+            return [f"input {j}" for j in range(n_inputs)], True
+        # A ColumnTransformer puts the name of the transformer before that of a column.
+        short = [str(name).split("__", 1)[-1] for name in names]
+        return short if len(set(short)) == n_inputs else [str(name) for name in names], True
 
     @property
     def classifier(self) -> bool:
@@ -114,22 +116,27 @@ class Looking(InsideEstimator):
         return bool(self._model.classifier)
 
     def words(self, row: int) -> list[str] | None:
-        """Return the words of a text, None of no text."""
+        """Return the words of a text without its padding, None of no text."""
         found = words_of(self, self.given) if is_texts(self.given) else None
-        return None if found is None else [str(word) for word in found[row]]
+        if found is None:
+            return None
+        words = [str(word) for word in found[row]]
+        return words[: max((i + 1 for i, word in enumerate(words) if word), default=1)]
 
     def texts(self, rows: np.ndarray, units: np.ndarray) -> np.ndarray | None:
         """Return the words of rows (n_units, n_top) about the place that excites each unit most; None of no texts."""
         if not is_texts(self.given):
             return None
-        words = words_of(self, self.given)
+        words, texts = words_of(self, self.given), list(self.given)
+        several = np.unique(rows)
+        values = dict(zip(several.tolist(), self.values(several), strict=True))
         shown = np.empty(rows.shape, dtype=object)
         for (k, i), row in np.ndenumerate(rows):
             if words is None:
-                shown[k, i] = " ".join(str(list(self.given)[row]).split())
+                shown[k, i] = " ".join(str(texts[row]).split())
                 continue
-            values = self.values([row])[0, units[k]]
-            place = int(values.argmax()) if values.shape == words[row].shape else None
+            places = values[int(row)][units[k]]
+            place = int(places.argmax()) if places.shape == words[row].shape else None
             shown[k, i] = about(list(words[row]), place)
         return shown
 
