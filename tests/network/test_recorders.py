@@ -268,15 +268,16 @@ class Sparse(nn.Module):
         return self.rare(hidden) if self.calls % 3 == 0 else self.out(hidden)
 
 
-@pytest.mark.parametrize("module, rows", [(Mixed, X), (Sparse, np.random.RandomState(0).randint(0, 5, (80, 4)))])
-def test_gradients_are_averaged_over_batches(module, rows):
+@pytest.mark.parametrize("module, rows", [(MLP, X), (Sparse, np.random.RandomState(0).randint(0, 5, (80, 4)))])
+@pytest.mark.parametrize("batch_size, n_batches", [(16, 5), (1, 80)])
+def test_gradients_are_averaged_over_batches(module, rows, batch_size, n_batches):
     recorder, watching = ParameterRecorder(), Watching()
-    net_of(module, [recorder, watching]).fit(rows, TARGET)
+    net_of(module, [recorder, watching], batch_size=batch_size).fit(rows, TARGET)
     for record in recorder.records_:
         for name, found in record["values"].items():
             norms = watching.norms_.get((record["epoch"], name))
-            if module is Mixed:
-                assert len(norms) == 5
+            if module is MLP:
+                assert len(norms) == n_batches
             if norms:
                 assert found["gradient_norm"] == pytest.approx(np.mean(norms), rel=1e-4)
                 assert found["gradient_max"] == pytest.approx(max(norms), rel=1e-4)

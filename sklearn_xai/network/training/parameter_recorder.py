@@ -12,6 +12,7 @@ from sklearn_xai.network.training._rows import check_count
 from sklearn_xai.network.training._statistics import as_real, describe
 
 _COMPILED = "_orig_mod."
+_WAITING = 64  # batches whose gradients are added up at once
 
 
 class ParameterRecorder(Recorder):
@@ -134,35 +135,47 @@ class _Epoch:
     def __init__(self, parameters):
         self.parameters = parameters
         self.before = [parameter.detach().clone() for parameter in parameters.values()]
-        self.sums, self.largest, self.counts = {}, {}, {}  # by the place of the parameter
+        self._tensors = list(parameters.values())
+        self._waiting = []  # the norms of the last batches, None where a parameter had no gradient
+        self._sums = self._largest = torch.zeros(len(self._tensors))
+        self._counts = torch.zeros(len(self._tensors))
 
     @torch.no_grad()
     def note_gradients(self):
-        """Add the norms of the gradients of a batch; they stay on the device, which is not waited for."""
-        there = [(i, p.grad) for i, p in enumerate(self.parameters.values()) if p.grad is not None]
-        if not there:
-            return
-        norms = _norms([gradient for _, gradient in there])
-        if self.counts.keys() >= {i for i, _ in there}:
-            at = [i for i, _ in there]
-            torch._foreach_add_([self.sums[i] for i in at], norms)
-            torch._foreach_maximum_([self.largest[i] for i in at], norms)
+        """Note the norms of the gradients of a batch; they stay on the device, which is not waited for."""
+        gradients = [parameter.grad for parameter in self._tensors]
+        if any(gradient is None or gradient.is_sparse for gradient in gradients):
+            norms = [None if gradient is None else _norm(gradient) for gradient in gradients]
         else:
-            for (i, _), norm in zip(there, norms, strict=True):
-                self.sums[i] = self.sums.get(i, 0) + norm
-                self.largest[i] = torch.maximum(self.largest.get(i, norm), norm).clone()
-        for i, _ in there:
-            self.counts[i] = self.counts.get(i, 0) + 1
+            norms = torch._foreach_norm(gradients)
+        self._waiting.append(norms)
+        if len(self._waiting) == _WAITING:
+            self._add_up()
+
+    def _add_up(self):
+        if not self._waiting:
+            return
+        there = torch.tensor([[norm is not None for norm in norms] for norms in self._waiting])
+        numbers = torch.zeros(there.shape)
+        # In lots, as each number by itself would have to be waited for.
+        numbers[there] = _together([norm for norms in self._waiting for norm in norms if norm is not None])
+        self._sums = self._sums + numbers.sum(dim=0)
+        self._largest = torch.maximum(self._largest, numbers.amax(dim=0))
+        self._counts = self._counts + there.sum(dim=0)
+        self._waiting = []
 
     def summary(self):
         """Return, by name, how far each parameter moved and what gradients it had."""
+        self._add_up()
         found = {}
-        for i, (name, parameter) in enumerate(self.parameters.items()):
-            after, before = as_real(parameter), as_real(self.before[i])
+        numbers = zip(self._sums.tolist(), self._largest.tolist(), self._counts.tolist(), strict=True)
+        for (name, parameter), old, (total, largest, count) in zip(
+            self.parameters.items(), self.before, numbers, strict=True
+        ):
+            after, before = as_real(parameter), as_real(old)
             found[name] = {"update": _ratio((after - before).norm(), torch.maximum(after.norm(), before.norm()))}
-            if i in self.counts:
-                found[name]["gradient_norm"] = self.sums[i].item() / self.counts[i]
-                found[name]["gradient_max"] = self.largest[i].item()
+            if count:
+                found[name] |= {"gradient_norm": total / count, "gradient_max": largest}
         return found
 
     def total_update(self):
@@ -174,11 +187,16 @@ class _Epoch:
         return moved / size if size else 0.0
 
 
-def _norms(gradients):
-    """Return the norms of some gradients; those of a sparse one are of its values."""
-    if any(gradient.is_sparse for gradient in gradients):
-        gradients = [gradient.coalesce().values() if gradient.is_sparse else gradient for gradient in gradients]
-    return torch._foreach_norm(gradients)
+def _norm(gradient):
+    """Return the norm of a gradient; of a sparse one, that of its values."""
+    return (gradient.coalesce().values() if gradient.is_sparse else gradient).norm()
+
+
+def _together(norms):
+    """Return numbers that are each on some device as one tensor on the CPU."""
+    devices = {norm.device for norm in norms}
+    norms = norms if len(devices) < 2 else [norm.cpu() for norm in norms]
+    return torch.stack([norm.to(torch.float32) for norm in norms]).cpu() if norms else torch.zeros(0)
 
 
 def _ratio(part, whole):
