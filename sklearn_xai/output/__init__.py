@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sklearn_xai.output.decision_boundary import DecisionBoundaryExplainer
+from sklearn_xai.output.boundary import DecisionBoundaryExplainer
 from sklearn_xai.output.predictive_distribution import PredictiveDistribution
 
 __all__ = ["DecisionBoundaryExplainer", "PredictiveDistribution"]

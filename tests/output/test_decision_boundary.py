@@ -26,8 +26,8 @@ from sklearn.svm import SVC
 from torch import nn
 
 from sklearn_xai import DecisionBoundaryExplainer, all_explainers
-from sklearn_xai.output._boundary_cuts import Cuts, box_nearest
-from sklearn_xai.output._boundary_moves import LinearMoves, TableMoves
+from sklearn_xai.output.boundary.cuts import Cuts, box_nearest
+from sklearn_xai.output.boundary.moves import LinearMoves, TableMoves
 from tests.nets import classifier, regressor
 
 N = 200
