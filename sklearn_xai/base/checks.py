@@ -55,14 +55,20 @@ def is_trained(estimator):
     return True
 
 
-def check_is_trained(estimator, caller):
-    """Raise when an estimator that is to be explained as it stands is not fitted."""
+def check_is_trained(estimator, caller, *, trains=True):
+    """Raise when an estimator that is to be explained as it stands is not fitted; ``trains``: the caller has a fit."""
     try:
         for part in _trained_parts(estimator):
             check_is_fitted(part)
     except NotFittedError as error:
+        kind = type(unwrap(estimator)).__name__
+        if not trains:
+            raise NotFittedError(
+                f"This {kind} instance is not fitted yet, and {caller} trains nothing. Fit it first, or take the "
+                "estimator_ of LayerActivations(estimator).fit(X, y), which trains a clone."
+            ) from error
         raise NotFittedError(
-            f"This {type(unwrap(estimator)).__name__} instance is not fitted yet, and {caller}.fit was called without "
+            f"This {kind} instance is not fitted yet, and {caller}.fit was called without "
             f"y. Either fit the estimator before it is explained (a search or cross-validation clones it, which "
             f"forgets that: wrap it in a FrozenEstimator), or call {caller}.fit(X, y) to have a clone of it trained: "
             f"then {caller} requires y to be passed, but the target y is None."
@@ -181,15 +187,37 @@ def raise_of_outputs(caller, outputs, X, names):
             f"{caller}: the model's output for the background, from which attributions add up, is not a finite number. "
             "Do the rows given to fit miss values that no step of the Pipeline fills in?"
         )
-    codes = as_codes(take_rows(X, wrong[:1]))[0] if X.ndim == 2 else np.empty(0)
-    missing = [str(name) for name, value in zip(names, codes, strict=False) if value != value]
-    why = "The model overflows there, or makes something else than numbers."
-    if missing:
-        why = f"X has no value in {missing} there: fill it in, in a step of a Pipeline (SimpleImputer)."
     raise ValueError(
         f"{caller}: the model's output is not a finite number for {len(wrong)} of {len(outputs)} rows, first for row "
-        f"{wrong[0]}, so that there is nothing to explain. {why}"
+        f"{wrong[0]}, so that there is nothing to explain. {_why_not_finite(X, wrong[0], names)}"
     )
+
+
+def check_no_nan(caller, what, is_nan, X, names):
+    """Raise where something is NaN for some rows of X: say which, and what they lack.
+
+    Parameters
+    ----------
+    caller, what : str
+        Who says it, and of what.
+    is_nan : ndarray of bool, (n_rows,)
+    X : table or array of these rows
+    names : names of its columns
+    """
+    wrong = np.flatnonzero(is_nan)
+    if len(wrong):
+        raise ValueError(
+            f"{caller}: {what} is NaN for {len(wrong)} of {len(is_nan)} rows, first for row {wrong[0]}. "
+            f"{_why_not_finite(X, wrong[0], names)}"
+        )
+
+
+def _why_not_finite(X, row, names):
+    codes = as_codes(take_rows(X, slice(row, row + 1)))[0] if X.ndim == 2 else np.empty(0)
+    missing = [str(name) for name, value in zip(names, codes, strict=False) if value != value]
+    if missing:
+        return f"X has no value in {missing} there: fill it in, in a step of a Pipeline (SimpleImputer)."
+    return "The model overflows there, or makes something else than numbers."
 
 
 def check_target_values(explainer, X, y):

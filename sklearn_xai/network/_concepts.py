@@ -69,6 +69,8 @@ class ConceptReader:
     def __init__(self, concepts, X, names=None, categories=None, *, caller):
         self.caller = caller
         self._message = f"The 'concepts' parameter of {caller}.fit"
+        if hasattr(concepts, "iloc") and hasattr(concepts, "to_frame"):  # a column is one concept
+            concepts = concepts.to_frame("concept0" if concepts.name is None else concepts.name)
         if hasattr(concepts, "keys") and not is_frame(concepts):
             concepts, names, categories = self._unpacked(concepts, names, categories)
         self._masks = self._function = None

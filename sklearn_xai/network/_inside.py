@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin
 
 from sklearn_xai._compat import Interval
 from sklearn_xai._progress import track
-from sklearn_xai.base.checks import check_rows
+from sklearn_xai.base.checks import check_no_nan, check_rows
 from sklearn_xai.base.fitting import FitsEstimator
 from sklearn_xai.base.pass_through import PassThrough
 from sklearn_xai.models import LayerReader
@@ -97,6 +97,11 @@ class InsideEstimator(FitsEstimator, PassThrough, MetaEstimatorMixin, Transforme
             with network.frozen(), torch.no_grad():
                 found = reader.read(network.tensor(inputs[rows]))
             yield rows, found
+
+    def _check_no_nan(self, is_nan, X):
+        """Raise when activations of some rows of X are NaN: steps that come after could not say why."""
+        what = f"the activation of {', '.join(map(repr, self.layers_))}"
+        check_no_nan(type(self).__name__, what, is_nan, X, self._column_names())
 
     def _checked(self, X):
         return check_rows(self, X, reset=False)

@@ -10,6 +10,7 @@ from sklearn.utils import Bunch
 
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed, own_random_state
+from sklearn_xai.base.checks import check_estimator, check_is_trained
 from sklearn_xai.network._inside import InsideEstimator
 from sklearn_xai.network._top_rows import TopRows
 from sklearn_xai.network.activations import pool
@@ -78,7 +79,7 @@ def top_rows(estimator, X, *, layer=None, n_top=9, pooling="max", batch_size=Non
         raise ValueError(f"The 'n_top' parameter of top_rows must be a positive integer. Got {n_top!r}.")
     if pooling not in ("max", "mean"):
         raise ValueError(f"The 'pooling' parameter of top_rows must be 'max' or 'mean'. Got {pooling!r}.")
-    looking = _Looking(estimator, layer=layer, batch_size=batch_size, random_state=0, verbose=verbose)
+    looking = _looking_for("top_rows")(estimator, layer=layer, batch_size=batch_size, random_state=0, verbose=verbose)
     return looking.top(looking.look(X), n_top, pooling)
 
 
@@ -86,18 +87,31 @@ class _Looking(InsideEstimator):
     """Looks at one layer of a fitted network."""
 
     def look(self, X):
+        self._validate_params()
+        check_estimator(self.estimator, type(self).__name__)
+        check_is_trained(self.estimator, type(self).__name__, trains=False)
         X = self._fit_layers(X, None, {})[0]
         if len(self.layers_) != 1:
-            raise ValueError(f"The 'layer' parameter must name one layer. Got {len(self.layers_)}.")
+            raise ValueError(
+                f"The 'layer' parameter of {type(self).__name__} must name one layer. Got {len(self.layers_)}."
+            )
         self.unit_axis = self._layer_reader.unit_axes[0]
         self.n_units = self._layer_reader.shapes[0][self.unit_axis]
         return X
 
     def top(self, X, n_top, pooling):
-        top = TopRows(n_top)
+        top, is_nan = TopRows(n_top), np.zeros(len(X), dtype=bool)
         for rows, values in self._activations(X, "top_rows"):
-            top.update(pool(values[0], self.unit_axis, pooling), rows.start)
+            found = pool(values[0], self.unit_axis, pooling)
+            is_nan[rows] = found.isnan().any(dim=1).cpu().numpy()
+            top.update(found, rows.start)
+        self._check_no_nan(is_nan, X)
         return Bunch(rows=top.rows.cpu().numpy(), activations=top.values.cpu().numpy(), layer=self.layers_[0])
+
+
+def _looking_for(name):
+    """Return the class whose errors say the name of a function."""
+    return type(name, (_Looking,), {})
 
 
 def maximise_activation(
@@ -134,7 +148,7 @@ def maximise_activation(
         Rows of data: the range and the start, and the rows that are compared.
     layer : str, (str, "input") or None, default=None
         As for ``LayerActivations``.
-    units : list of int, default=None
+    units : int or list of int, default=None
         None is all units.
     pooling : {"mean", "max"}, default="mean"
         What is maximised of a unit's places.
@@ -195,7 +209,7 @@ def maximise_activation(
     True
     """
     _check_settings(pooling, n_steps, learning_rate, jitter, tv_weight, l2_weight)
-    looking = _Looking(estimator, layer=layer, random_state=random_state, verbose=verbose)
+    looking = _looking_for(_CALLER)(estimator, layer=layer, random_state=random_state, verbose=verbose)
     X = looking.look(X)
     network = looking._model.network
     inputs = looking._model.inputs(X)
@@ -327,12 +341,10 @@ def _better(kept, found, keep_last):
 def _units(units, n_units):
     if units is None:
         return np.arange(n_units)
-    chosen = np.asarray(units)
+    chosen = np.atleast_1d(np.asarray(units))
     right = chosen.ndim == 1 and len(chosen) and chosen.dtype.kind in "iu"
     if not right or (chosen < 0).any() or (chosen >= n_units).any():
-        raise ValueError(
-            f"The 'units' parameter of {_CALLER} must be a list of units from 0 to {n_units - 1}. Got {units!r}."
-        )
+        raise ValueError(f"The 'units' parameter of {_CALLER} must be units from 0 to {n_units - 1}. Got {units!r}.")
     return chosen
 
 

@@ -164,6 +164,11 @@ class LayerActivations(InsideEstimator):
         -------
         activations : ndarray of shape (n_samples, n_units)
             Layer by layer, in the network's type.
+
+        Raises
+        ------
+        ValueError
+            When activations are NaN, as they are where X misses values that no step of a Pipeline fills in.
         """
         check_is_fitted(self)
         X = self._checked(X)
@@ -172,6 +177,7 @@ class LayerActivations(InsideEstimator):
             parts = [pool(value, axis, self.pooling) for value, axis in zip(values, self.unit_axes_, strict=True)]
             found = parts[0] if len(parts) == 1 else torch.cat([part.to(parts[0].dtype) for part in parts], dim=1)
             result[rows] = found.cpu().numpy()
+        self._check_no_nan(np.isnan(result).any(axis=1), X)
         return result
 
     def _units(self, i):

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_xai._compat import Interval, StrOptions, check_feature_names_in, fit_context
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed
+from sklearn_xai.base.checks import check_no_nan
 from sklearn_xai.base.targets import chooser, resolve_target
 from sklearn_xai.engines import gradient
 from sklearn_xai.models import LayerSite
@@ -306,7 +307,9 @@ class ConceptActivationVectors(TakesConcepts, InsideEstimator):
 
     def _flat_activations(self, X):
         parts = [self._flat(values[0]).cpu().numpy() for _, values in self._activations(X)]
-        return np.concatenate(parts).astype(np.float64)
+        found = np.concatenate(parts).astype(np.float64)
+        self._check_no_nan(np.isnan(found).any(axis=1), X)
+        return found
 
     def _test(self, X, vectors):
         """Return the table of scores and tests."""
@@ -379,7 +382,11 @@ class ConceptActivationVectors(TakesConcepts, InsideEstimator):
             The directional derivative along ``cavs_``: units of the output for one unit of activation.
         """
         check_is_fitted(self)
-        parts = [slopes @ self.cavs_.T for slopes, _ in self._slopes(self._checked(X), chooser(self._target_index))]
+        X, parts, is_nan = self._checked(X), [], []
+        for slopes, outputs in self._slopes(X, chooser(self._target_index)):
+            parts.append(slopes @ self.cavs_.T)
+            is_nan.append(np.isnan(outputs).any(axis=1))
+        check_no_nan(type(self).__name__, "the model's output", np.concatenate(is_nan), X, self._column_names())
         return np.concatenate(parts).astype(self._model.dtype)
 
     def concept_activations(self, X):
@@ -395,9 +402,11 @@ class ConceptActivationVectors(TakesConcepts, InsideEstimator):
             The layer's activations times ``cavs_``.
         """
         check_is_fitted(self)
-        found = (self._flat(values[0]) for _, values in self._activations(self._checked(X)))
-        parts = [values.double().cpu().numpy() @ self.cavs_.T for values in found]
-        return np.concatenate(parts).astype(self._model.dtype)
+        X = self._checked(X)
+        found = (self._flat(values[0]) for _, values in self._activations(X))
+        activations = np.concatenate([values.double().cpu().numpy() @ self.cavs_.T for values in found])
+        self._check_no_nan(np.isnan(activations).any(axis=1), X)
+        return activations.astype(self._model.dtype)
 
     @property
     def _n_features_out(self):

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xai._compat import Interval, StrOptions, available_if, fit_context
 from sklearn_xai._rng import own_random_state
-from sklearn_xai.base.checks import check_rows, is_trained
+from sklearn_xai.base.checks import check_no_nan, check_rows, is_trained
 from sklearn_xai.base.fitting import FitsEstimator
 from sklearn_xai.models import Network, is_module, is_network, split_pipeline, unwrap
 from sklearn_xai.models.uncertainty import entropy, mean_log_probabilities
@@ -306,8 +306,13 @@ class PredictiveDistribution(FitsEstimator, MetaEstimatorMixin, BaseEstimator):
 
     def _summaries(self, X, summary):
         check_is_fitted(self)
-        inputs = self._model.inputs(check_rows(self, X, reset=False))
-        return np.concatenate([summary(draws) for draws in self._run(inputs)])
+        X = check_rows(self, X, reset=False)
+        found, is_nan = [], []
+        for draws in self._run(self._model.inputs(X)):
+            found.append(summary(draws))
+            is_nan.append(np.isnan(draws).any(axis=(1, 2)))
+        check_no_nan(type(self).__name__, "what is predicted", np.concatenate(is_nan), X, self._column_names())
+        return np.concatenate(found)
 
     @property
     def network_pipeline_(self):
