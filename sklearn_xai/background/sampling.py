@@ -6,12 +6,12 @@ import numpy as np
 
 from sklearn_xai._rng import draw_seed
 from sklearn_xai.encoding import TableEncoder
-from sklearn_xai.tables import take_rows
+from sklearn_xai.tables import is_frame, take_rows
 
 _MOST_ROWS = 10_000  # rows that are clustered or ordered by the model's output, at random of a larger table
 _MOST_CELLS = 2**24  # and numbers in them
 _MOST_CLUSTERS = 100
-_MOST_BALANCED = 2_000  # rows of which some are balanced
+_MOST_CANDIDATES = 1_000  # rows from which balanced ones are chosen
 _SWEEPS = 3
 
 
@@ -81,22 +81,24 @@ def balanced_rows(X, size, rng):
     size : int
     rng : RandomState
     """
-    X = sample_rows(X, max(size, min(_MOST_BALANCED, _MOST_CELLS // max(1, int(np.prod(X.shape[1:]))))), rng)
+    X = _few_rows(X, size, rng)
     if len(X) <= size:
         return X
     points = standardised(X)
+    candidates = rng.permutation(len(X))[: max(size, _MOST_CANDIDATES)]
+    points = points[candidates]
     norms = np.square(points).sum(axis=1)
-    chosen = rng.choice(len(X), size, replace=False)
+    chosen = np.arange(size)
     for _ in range(_SWEEPS):
         before = chosen.copy()
         for k in range(size):
             others = np.delete(chosen, k)
-            distance = norms + 2 * points @ points[others].sum(axis=0)  # of the sum from zero, less what is the same
+            distance = norms + points @ (2 * points[others].sum(axis=0))  # of the sum from zero, less what is the same
             distance[others] = np.inf
             chosen[k] = distance.argmin()
         if (chosen == before).all():
             break
-    return take_rows(X, np.sort(chosen))
+    return take_rows(X, np.sort(candidates[chosen]))
 
 
 def _few_rows(X, size, rng):
@@ -131,12 +133,15 @@ def standardised(X):
     ndarray of shape (n_rows, n_outputs), float64
     """
     X = X.reshape(len(X), -1) if X.ndim > 2 else X
-    encoder = TableEncoder().fit(X)
-    numbers = encoder.transform(X)
+    if not is_frame(X) and X.dtype.kind in "biuf":  # many times faster than column by column
+        numbers, feeds = X.astype(np.float64), np.arange(X.shape[1])
+    else:
+        encoder = TableEncoder().fit(X)
+        numbers, feeds = encoder.transform(X), encoder.feeds
     numbers[~np.isfinite(numbers)] = np.nan
     seen = ~np.isnan(numbers)
     total = np.where(seen, numbers, 0.0).sum(axis=0)
     centred = np.where(seen, numbers - total / np.maximum(seen.sum(axis=0), 1), 0.0)
-    variance = np.bincount(encoder.feeds, np.square(centred).mean(axis=0), minlength=X.shape[1])
+    variance = np.bincount(feeds, np.square(centred).mean(axis=0), minlength=X.shape[1])
     spread = np.sqrt(np.where(variance > 0, variance, 1.0))
-    return centred / spread[encoder.feeds]
+    return centred / spread[feeds]
