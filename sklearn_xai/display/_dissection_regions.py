@@ -68,7 +68,7 @@ def regions_of(maps: np.ndarray, threshold: float, size: tuple[int, int]) -> np.
     if maps.ndim == 2:
         on[:] = maps > thresholds
     else:
-        for row, _, place in ConceptCounts(thresholds, maps.shape[2:], size, 0)._regions(maps):
+        for row, _, place in ConceptCounts(thresholds, maps.shape[2:], size, 0).regions(maps):
             on[row, place] = True
     return on.reshape(len(maps), *size)
 

@@ -146,7 +146,7 @@ class LayerReader:
         self.points = [LayerPoint(network.module, layer, caller) for layer in layers]
         with network.frozen(), torch.no_grad():
             z = network.tensor(rows[:_FEW])
-            with _UnitAxes(network.module) as axes:
+            with UnitAxes(network.module) as axes:
                 values = self._read_whole(z, axes)
             more = self._read_whole(torch.cat([z, z[:1]]))
         for point, (value, _), (longer, _) in zip(self.points, values, more, strict=True):
@@ -198,7 +198,7 @@ class LayerReader:
         return found
 
 
-class _UnitAxes:
+class UnitAxes:
     """Follows a forward pass, and tells by the layers that know which axis of a value the units are on."""
 
     def __init__(self, module):

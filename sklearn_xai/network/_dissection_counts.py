@@ -98,7 +98,7 @@ class ConceptCounts:
             self._add_rows(maps, batch.labels)
         elif batch.placed:
             self.present += batch.areas
-            for image, unit, place in self._regions(maps):
+            for image, unit, place in self.regions(maps):
                 self.active += np.bincount(unit, minlength=len(self.active))
                 for codes, packed in zip(self._codes, batch.packed.swapaxes(0, 1), strict=True):
                     codes += np.bincount(unit * _BYTE + packed[image, place], minlength=len(codes))
@@ -113,7 +113,7 @@ class ConceptCounts:
     def _add_whole(self, maps, labels):
         """Count images of which the concepts are all over."""
         sizes = np.zeros(len(maps) * len(self.active))
-        for image, unit, _ in self._regions(maps):
+        for image, unit, _ in self.regions(maps):
             sizes += np.bincount(image * len(self.active) + unit, minlength=len(sizes))
         self._add_products(sizes.reshape(len(maps), -1), labels)
         self.present += labels.sum(axis=0) * math.prod(self.size)
@@ -122,8 +122,13 @@ class ConceptCounts:
         self.active += sizes.sum(axis=0).astype(np.int64)
         self._both += sizes.T @ labels.astype(np.float64)  # whole numbers, exact to 2**53
 
-    def _regions(self, maps):
-        """Yield (rows, units, places) of pixels above the thresholds, some of them at a time."""
+    def regions(self, maps):
+        """Yield (rows, units, places) of pixels above the thresholds, some of them at a time.
+
+        Parameters
+        ----------
+        maps : ndarray of shape (n_rows, n_units, ...)
+        """
         (n_lines, new_lines), (width, new_width) = self._lines, (self.places[-1], self.size[-1])
         n_units = len(self.thresholds)
         maps = maps.reshape(len(maps), n_units, -1)

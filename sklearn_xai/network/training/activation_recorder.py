@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-from sklearn_xai.models.layers import _UnitAxes
+from sklearn_xai.models.layers import UnitAxes
 from sklearn_xai.network.training._probe import ProbeRecorder
 from sklearn_xai.network.training._rows import check_count
 from sklearn_xai.network.training._statistics import as_real, describe
@@ -118,7 +118,7 @@ class ActivationRecorder(ProbeRecorder):
         seen = _Seen(self.bins, len(rows))
         hooks = []
         try:
-            with network.frozen(), torch.no_grad(), _UnitAxes(network.module) as axes:
+            with network.frozen(), torch.no_grad(), UnitAxes(network.module) as axes:
                 for name in self.layers_:
                     if name in parts:
                         hooks.append(parts[name].register_forward_hook(seen.by(name, axes)))
