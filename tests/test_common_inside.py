@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from sklearn.utils import estimator_checks as checks
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from sklearn_xai import LayerActivations
+from sklearn_xai import ConceptActivationVectors, LayerActivations
 from tests.nets import classifier, regressor
 from tests.test_common import OUTSIDE, TRAINED, frozen_regressor, name_of, named
 
-ESTIMATORS = {"LayerActivations": lambda net: LayerActivations(net, random_state=0)}
+
+class Vectors(ConceptActivationVectors):
+    """Takes the concepts that scikit-learn's checks have not: every second row."""
+
+    def fit(self, X, y=None, **fit_params):
+        return super().fit(X, y, concepts=every_second, **fit_params)
+
+
+def every_second(rows):
+    """Return one concept, which half of the rows show."""
+    return (np.arange(len(rows)) % 2 == 0)[:, np.newaxis]
+
+
+ESTIMATORS = {
+    "LayerActivations": lambda net: LayerActivations(net, random_state=0),
+    "Vectors": lambda net: Vectors(net, n_runs=2, random_state=0),
+}
 
 
 def whole_suite():

@@ -168,8 +168,8 @@ def test_nothing_else_is_touched():
 @pytest.mark.parametrize(
     ("concepts", "message"),
     [
-        (pd.DataFrame({"rare": np.arange(400) == 3}), "'rare' is shown by 1 of 400 rows"),
-        (pd.DataFrame({"all": np.ones(400, dtype=bool)}), "'all' is shown by 400 of 400 rows"),
+        (pd.DataFrame({"rare": np.arange(400) == 3}), "'rare' is shown by 1 of n_samples=400 rows"),
+        (pd.DataFrame({"all": np.ones(400, dtype=bool)}), "'all' is shown by 400 of n_samples=400 rows"),
         (np.ones((399, 2), dtype=bool), "one row for each row of X.*399, 2.*400 rows"),
         (np.full((400, 1), 0.5), "0.5"),
     ],
