@@ -13,6 +13,7 @@ from sklearn_xai.display._metrics import MetricsDisplay
 from sklearn_xai.display._perturbation_curve import PerturbationCurveDisplay
 from sklearn_xai.display._projection import ProjectionDisplay
 from sklearn_xai.display._stability import StabilityDisplay
+from sklearn_xai.display._training import TrainingDisplay
 
 __all__ = [
     "ActivationDisplay",
@@ -26,4 +27,5 @@ __all__ = [
     "PerturbationCurveDisplay",
     "ProjectionDisplay",
     "StabilityDisplay",
+    "TrainingDisplay",
 ]
