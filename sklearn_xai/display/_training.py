@@ -136,7 +136,7 @@ class TrainingDisplay:
             )
         found = records_in(history)
         module = type(net.module_).__name__ if hasattr(net, "module_") else "?"
-        title = f"Training of {type(net).__name__} ({module}), {len(history)} epochs"
+        title = f"Training of {type(net).__name__} ({module}), {len(history)} epoch{'s' * (len(history) != 1)}"
         return cls(tables_of(found, history), title=title).plot(ax=ax, panels=panels, **kwargs)
 
     @classmethod

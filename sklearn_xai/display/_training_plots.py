@@ -47,8 +47,17 @@ def draw_losses(ax: Axes, table: pd.DataFrame, **kwargs: Any) -> None:
         text = f"best {judged.name}: {number_text(finite[best])} at epoch {best}"
         ax.axvline(best, color=MISSING, linewidth=1, linestyle=":", zorder=0.9)
         ax.plot([best], [finite[best]], "o", color=INK, markersize=5, label=text, zorder=3)
-    ax.locator_params(axis="x", integer=True)
+    _epoch_axis(ax, table.index)
     _key(ax, loc="best", fontsize=_key_size(ax))
+
+
+def _epoch_axis(ax: Axes, epochs: Any) -> None:
+    """Let the x axis have ticks at whole epochs, also where there is one, or nothing that can be drawn."""
+    if len(epochs) == 1 or not ax.dataLim.width > 0:
+        ax.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
+        ax.set_xticks(_shown(epochs, MOST_EPOCHS))
+    else:
+        ax.locator_params(axis="x", integer=True)
 
 
 def _key_size(ax: Axes) -> float:
@@ -61,7 +70,7 @@ def draw_gradients(ax: Axes, table: pd.DataFrame, limit: float = 100.0, **kwargs
     """Draw the norms of the gradients of layers, and mark those that vanish or explode."""
     flags = gradient_flags(table, limit)
     names = {
-        layer: f"{MARKS[row['flag']]} {number_text(row['ratio'], digits=1)}{TIMES}  {shorten(layer, 16)}"
+        layer: f"{MARKS[row['flag']]} {_ratio_text(row['ratio'])}  {shorten(layer, 16)}"
         if row["flag"]
         else shorten(layer, 22)
         for layer, row in flags.iterrows()
@@ -75,6 +84,10 @@ def draw_gradients(ax: Axes, table: pd.DataFrame, limit: float = 100.0, **kwargs
     ax.set_title(title, fontsize="medium", color=INK, loc="left", pad=18)
     note = f"▼ < 1/{limit:g}, ▲ > {limit:g} of the last layer's (median of epochs)"
     ax.text(0, 1.025, note, transform=ax.transAxes, fontsize=_SMALL - 1, color=INK, va="bottom")
+
+
+def _ratio_text(ratio: float) -> str:
+    return f"{number_text(ratio, digits=1)}{TIMES}" if np.isfinite(ratio) else "not finite"
 
 
 def draw_updates(ax: Axes, table: pd.DataFrame, **kwargs: Any) -> None:
@@ -174,7 +187,7 @@ def draw_importance(ax: Axes, table: pd.DataFrame, tolerance: float = 0.02, **kw
             ax.plot([since[name]], [table.loc[since[name], name]], "o", color=color, markersize=5, zorder=3)
     within = f"±{tolerance:g}" if quantity == SHARE else f"±{tolerance:.0%} of the largest"
     _frame(ax, f"when each {kind} became important", "epoch", quantity)
-    ax.locator_params(axis="x", integer=True)
+    _epoch_axis(ax, table.index)
     others = f"\n(grey: {len(rest)} more)" if rest else ""
     style = {"title": f"at the end, ● from when on\nwithin {within} of that{others}", "title_fontsize": _SMALL}
     _key(
@@ -193,5 +206,5 @@ def draw_drift(ax: Axes, table: pd.DataFrame, **kwargs: Any) -> None:
         ax.plot(table.index, table[name], **{**style, "marker": "o" if len(table) < 3 else "", **kwargs})
     _frame(ax, "drift of the attributions", "epoch", "1 \N{MINUS SIGN} mean similarity")
     ax.set_ylim(0, 1.6 * max(np.nanmax(table.to_numpy(dtype=float)), 1e-6))  # the key is above the lines
-    ax.locator_params(axis="x", integer=True)
+    _epoch_axis(ax, table.index)
     _key(ax, loc="upper right", fontsize=_key_size(ax))

@@ -160,6 +160,6 @@ def settled(table: pd.DataFrame, tolerance: float) -> pd.Series:
 def drifts(frame: pd.DataFrame) -> pd.DataFrame | None:
     """Return the drift of attributions, a line for each epoch and a column for each kind that is known."""
     rows = frame[(frame[frame.columns[1]] == OVERALL) & frame["statistic"].str.contains("drift_|to_last_")]
-    if rows.empty:
+    if rows["epoch"].nunique() < 2:
         return None
     return rows.pivot(index="epoch", columns="statistic", values="value").dropna(axis=1, how="all")

@@ -149,11 +149,13 @@ def test_epochs_that_were_not_recorded_have_no_place():
     assert lines(display.axes_["importance"])["x0"].get_xdata().tolist() == [1, 4, 7]
 
 
-def test_one_epoch_is_drawn(recorded):
+def test_one_epoch_is_drawn():
     net = train(MLP, all_recorders(), max_epochs=1)
     display = TrainingDisplay.from_net(net)
-    assert list(display.axes_) == ["loss", "gradients", "updates", "dead", "importance", "drift"]
+    assert list(display.axes_) == ["loss", "gradients", "updates", "dead", "importance"]
     assert lines(display.axes_["importance"])["x0"].get_marker() == "o"
+    for ax in display.axes_.values():
+        assert ax.get_xticks().tolist() == [1]
 
 
 def test_layers_come_in_the_order_of_their_calls():
@@ -236,6 +238,7 @@ def test_a_training_that_diverged_is_drawn():
     assert list(display.axes_)[:2] == ["loss", "gradients"]
     assert "losses: not finite from epoch 1" in display.axes_["loss"].get_title(loc="left")
     assert "2 exploding" in display.axes_["gradients"].get_title(loc="left")
+    assert names_of_rows(display.axes_["gradients"]) == ["▲ not finite  hidden", "▲ not finite  out"]
 
 
 # ---------------------------------------------------------------------- when something became important

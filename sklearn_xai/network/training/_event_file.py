@@ -80,7 +80,9 @@ class EventFile:
 
         events = [event]
         if self.path is None:
-            self.path = self.folder / f"events.out.tfevents.{int(time.time())}.{uuid.uuid4().hex[:12]}"
+            # Files of a run are read in the order of their names: by when they began, to the nanosecond.
+            seconds, rest = divmod(time.time_ns(), 10**9)
+            self.path = self.folder / f"events.out.tfevents.{seconds}.{rest:09d}.{uuid.uuid4().hex[:12]}"
             events = [Event(wall_time=event.wall_time, file_version=_VERSION), event]
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab") as file:
