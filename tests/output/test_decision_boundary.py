@@ -485,3 +485,13 @@ def test_messages(fitted):
 def test_it_is_found():
     assert dict(all_explainers(inputs="table"))["DecisionBoundaryExplainer"] is DecisionBoundaryExplainer
     assert "DecisionBoundaryExplainer" not in dict(all_explainers(inputs="image"))
+
+
+@pytest.mark.parametrize("ask", ["distance", "nearest_point", "margin", "region_rules"])
+def test_an_output_that_is_nan_is_on_no_side(ask):
+    X = pd.DataFrame(np.random.RandomState(0).standard_normal((40, 2)), columns=["age", "size"])
+    explainer = DecisionBoundaryExplainer(make_pipeline(StandardScaler(), classifier(max_epochs=1)), random_state=0)
+    explainer.fit(X, X["age"] > 0)
+    X.loc[1, "size"] = np.nan
+    with pytest.raises(ValueError, match="output is NaN for 1 of 3 rows, first for row 1. X has no value in .'size'."):
+        getattr(explainer, ask)(X[:3])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_xai.base.checks import check_rows
+from sklearn_xai.base.checks import check_no_nan, check_rows
 from sklearn_xai.output.boundary.margin import Margin, Surface
 from sklearn_xai.output.boundary.search import nearest
 from sklearn_xai.output.boundary.switches import switch_categories, switched
@@ -124,10 +124,18 @@ class FindsBoundary:
                 f"{type(self).__name__} has target='all', and so several boundaries: take them from explain(X), or "
                 "give one target."
             )
+        self._known_outputs(X)
         step = max(16, min(4096, 2**21 // self._cells_per_row()))
         for start in range(0, len(X), step):
             part = take_rows(X, slice(start, start + step))
             yield part, self._search(part, self._choose)
+
+    def _known_outputs(self, X):
+        """Return the outputs of rows; raise where they are NaN, which is on no side of a boundary."""
+        outputs = self._model.outputs(X).astype(np.float64)
+        is_nan = np.isnan(outputs).any(axis=1)
+        check_no_nan(type(self).__name__, "the model's output", is_nan, X, self._column_names())
+        return outputs
 
     def _rows_at(self, X, found):
         """Return rows moved to the boundary."""

@@ -67,7 +67,7 @@ class BoundaryViews:
         """
         check_is_fitted(self)
         X = check_rows(self, X, reset=False)
-        outputs = self._model.outputs(X).astype(np.float64)
+        outputs = self._known_outputs(X)
         if isinstance(self._target_index, str) and self._target_index == "all":
             every = range(outputs.shape[1])
             return np.column_stack([self._signed_margin(outputs, np.full(len(X), k)) for k in every])
@@ -148,7 +148,7 @@ class BoundaryViews:
                 f"{type(self).__name__}.region_rules tells the sides of one threshold, and target='all' has several. "
                 "Give the index of one output as target."
             )
-        sides, own = (self._side_of(self._model.outputs(rows)) for rows in (self._seen, X))
+        sides, own = self._side_of(self._model.outputs(self._seen)), self._side_of(self._known_outputs(X))
         labels = ["below", "above"] if self.threshold_ is not None else self._output_labels()
         rng = np.random.RandomState(self._seed)
         leaf = {"max_depth": max_depth, "min_samples_leaf": min_samples_leaf}
