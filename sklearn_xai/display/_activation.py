@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_xai._checks import check_choice, check_whole
 from sklearn_xai.display import _activation_reading as reading
 from sklearn_xai.display._activation_order import chosen_units, order_of
 from sklearn_xai.display._activation_pictures import ActivationPictures
 from sklearn_xai.display._activation_shown import as_images, limits_of, shown_inputs, shown_rows
-from sklearn_xai.display._common import check_choice, require_matplotlib
+from sklearn_xai.display._common import require_matplotlib
 from sklearn_xai.network import maximise_activation, top_rows
 from sklearn_xai.network.activations import POOLING
 
@@ -195,8 +196,9 @@ class ActivationDisplay(ActivationPictures):
         ValueError
             When there is no such layer, row or unit, or X is empty or has missing values.
         """
-        require_matplotlib(f"{cls.__name__}.from_feature_maps")
-        n_most = reading.count(max_units, "max_units")
+        caller = f"{cls.__name__}.from_feature_maps"
+        require_matplotlib(caller)
+        n_most = check_whole(max_units, "max_units", caller)
         looking = reading.Looking(estimator, layer=layer, random_state=0).look(X)
         row = reading.row_of(row, len(looking.rows))
         values = looking.values([row])[0]
@@ -291,7 +293,7 @@ class ActivationDisplay(ActivationPictures):
         require_matplotlib(caller)
         check_choice(scaling, ("max", "standard"), "scaling", caller)
         check_choice(pooling, POOLING[:2], "pooling", caller)
-        n_most, n_drawn = reading.count(max_units, "max_units"), reading.count(max_rows, "max_rows")
+        n_most, n_drawn = check_whole(max_units, "max_units", caller), check_whole(max_rows, "max_rows", caller)
         looking = reading.Looking(estimator, layer=layer, random_state=0).look(X)
         labels = looking.targets(y)
         values = looking.pooled(pooling)
@@ -379,13 +381,13 @@ class ActivationDisplay(ActivationPictures):
         caller = f"{cls.__name__}.from_top_images"
         require_matplotlib(caller)
         check_choice(pooling, POOLING[:2][::-1], "pooling", caller)
-        reading.count(n_top, "n_top")
+        check_whole(n_top, "n_top", caller)
         looking = reading.Looking(estimator, layer=layer, random_state=0).look(X)
         chosen = looking.first(units, max_units)
         labels = looking.targets(y)
         found = top_rows(estimator, X, layer=layer, n_top=n_top, pooling=pooling)
         rows = found.rows[chosen]
-        shown = shown_rows(looking, rows, chosen, reading.count(max_columns, "max_columns"))
+        shown = shown_rows(looking, rows, chosen, check_whole(max_columns, "max_columns", caller))
         display = cls(
             "top",
             found.activations[chosen],
@@ -447,10 +449,11 @@ class ActivationDisplay(ActivationPictures):
             When there is no such layer or unit, X is empty or has missing values, or the network looks whole numbers
             up.
         """
-        require_matplotlib(f"{cls.__name__}.from_maximised")
+        caller = f"{cls.__name__}.from_maximised"
+        require_matplotlib(caller)
         looking = reading.Looking(estimator, layer=layer, random_state=0).look(X)
         chosen = looking.first(units, max_units)
-        n_most = reading.count(max_columns, "max_columns")
+        n_most = check_whole(max_columns, "max_columns", caller)
         found = maximise_activation(estimator, X, layer=layer, units=chosen.tolist(), **settings)
         shown = shown_inputs(looking, found.inputs, found.data_rows, n_most)
         display = cls(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from sklearn_xai._checks import check_whole, is_whole
 from sklearn_xai.base.checks import check_target_values
 from sklearn_xai.base.texts import is_texts, words_of
 from sklearn_xai.network._inside import InsideEstimator
@@ -79,7 +80,7 @@ class Looking(InsideEstimator):
 
     def first(self, units: Any, max_units: Any) -> np.ndarray:
         """Return the units asked for, or else the first ones."""
-        n_most = count(max_units, "max_units")
+        n_most = check_whole(max_units, "max_units", CALLER)
         return np.arange(min(self.n_units, n_most)) if units is None else self.chosen(units)
 
     def left_out(self, units: np.ndarray, why: str) -> list[str]:
@@ -163,16 +164,9 @@ def about(words: list[str], place: int | None) -> str:
     return " ".join([*([GAP] if start else []), *shown, *([GAP] if end < n_words else [])])
 
 
-def count(value: Any, parameter: str) -> int:
-    """Return a positive integer, or raise an error that names the parameter."""
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"The '{parameter}' parameter of {CALLER} must be a positive integer. Got {value!r}.")
-    return int(value)
-
-
 def row_of(row: Any, n_rows: int) -> int:
     """Return the place of a row, or raise."""
-    if not isinstance(row, int | np.integer) or isinstance(row, bool) or not 0 <= row < n_rows:
+    if not is_whole(row) or row >= n_rows:
         raise ValueError(
             f"The 'row' parameter of {CALLER} must be the place of a row of X, from 0 to {n_rows - 1}. Got {row!r}."
         )

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_xai._checks import check_choice
 from sklearn_xai.display import _attribution_arrays as arrays
 from sklearn_xai.display._attribution_rows import RowPictures
 from sklearn_xai.display._attribution_tables import TablePictures
-from sklearn_xai.display._common import axes_for, check_choice, check_max_display, require_matplotlib
+from sklearn_xai.display._common import axes_for, check_max_display, require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_xai._checks import check_whole
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -42,13 +44,6 @@ def axes_for(ax: Axes | None, caller: str, figsize: tuple[float, float]) -> tupl
     return plt.subplots(figsize=figsize, layout="constrained")
 
 
-def check_choice(value: Any, options: Sequence[str], parameter: str, caller: str) -> None:
-    """Raise ValueError unless `value` is one of `options`."""
-    if value not in options:
-        allowed = ", ".join(repr(option) for option in options)
-        raise ValueError(f"The '{parameter}' parameter of {caller} must be one of {allowed}. Got {value!r}.")
-
-
 def check_named(explainers: Any, caller: str) -> None:
     """Raise unless `explainers` is a dict of at least one."""
     if not isinstance(explainers, Mapping):
@@ -64,12 +59,9 @@ def check_max_display(max_display: int | None, n_features: int, caller: str) -> 
     """Return how many features get a place of their own."""
     if max_display is None:
         return n_features
-    if isinstance(max_display, bool) or not isinstance(max_display, int | np.integer) or max_display < 1:
-        raise ValueError(
-            f"The 'max_display' parameter of {caller} must be a positive integer, or None for all. Got {max_display!r}."
-        )
+    most = check_whole(max_display, "max_display", caller, none="None for all")
     # One feature left over takes as much room as the bar that would stand for it.
-    return n_features if n_features <= max_display + 1 else int(max_display)
+    return n_features if n_features <= most + 1 else most
 
 
 def shorten(text: Any, width: int = 28) -> str:

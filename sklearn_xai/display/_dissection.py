@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_xai._checks import check_whole
 from sklearn_xai.display._common import INK, axes_for, inches_of, require_matplotlib
 from sklearn_xai.display._dissection_comparison import ComparisonView
 from sklearn_xai.display._dissection_heatmap import order_of_concepts, order_of_units
 from sklearn_xai.display._dissection_regions import find_top_images
 from sklearn_xai.display._dissection_tables import (
-    check_count,
     check_dissection,
     check_dissections,
     chosen_units,
@@ -155,7 +155,7 @@ class DissectionDisplay:
         caller = f"{cls.__name__}.from_top_images"
         require_matplotlib(caller)
         check_dissection(dissection, caller)
-        n_top, max_units = check_count(n_top, "n_top", caller), check_count(max_units, "max_units", caller)
+        n_top, max_units = check_whole(n_top, "n_top", caller), check_whole(max_units, "max_units", caller)
         detectors = detectors_first(dissection)
         chosen = detectors[:max_units] if units is None else chosen_units(dissection, units, caller)
         if not len(chosen):
@@ -202,7 +202,7 @@ class DissectionDisplay:
         caller = f"{cls.__name__}.from_detectors"
         require_matplotlib(caller)
         check_dissection(dissection, caller)
-        max_concepts = check_count(max_concepts, "max_concepts", caller)
+        max_concepts = check_whole(max_concepts, "max_concepts", caller)
         return cls(DetectorsView(dissection, max_concepts)).plot(ax=ax, **kwargs)
 
     @classmethod
@@ -243,7 +243,7 @@ class DissectionDisplay:
         caller = f"{cls.__name__}.from_comparison"
         require_matplotlib(caller)
         named = check_dissections(dissections, caller)
-        max_concepts = check_count(max_concepts, "max_concepts", caller)
+        max_concepts = check_whole(max_concepts, "max_concepts", caller)
         if not any(len(one.detectors_) for one in named.values()):
             lines = [f"{name}: {line}" for name, one in named.items() for line in [" ".join(nothing_found(one))]]
             place = f"Dissection of {layers_text(next(iter(named.values())))}"
@@ -288,7 +288,7 @@ class DissectionDisplay:
         require_matplotlib(caller)
         check_dissection(dissection, caller)
         if units is None:
-            most = check_count(max_units, "max_units", caller)
+            most = check_whole(max_units, "max_units", caller)
             chosen = np.argsort(-largest_iou(dissection), kind="stable")[:most]
         else:
             chosen = chosen_units(dissection, units, caller)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,13 +45,6 @@ def check_dissections(dissections: Any, caller: str) -> dict[str, NetworkDissect
                 f"concepts, such as {odd}. What one was not asked for, it cannot have: fit both with the same concepts."
             )
     return named
-
-
-def check_count(value: Any, parameter: str, caller: str) -> int:
-    """Return a positive integer, or raise an error that names the parameter."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"The '{parameter}' parameter of {caller} must be a positive integer. Got {value!r}.")
-    return int(value)
 
 
 def concepts_of(dissection: NetworkDissection) -> list[tuple[str, str]]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sklearn_xai.display._common import INK, axes_for, check_choice, check_max_display, require_matplotlib, shorten
+from sklearn_xai._checks import check_choice
+from sklearn_xai.display._common import INK, axes_for, check_max_display, require_matplotlib, shorten
 from sklearn_xai.display._metrics_plots import FEWEST_SPOKES, Scaled, draw_parallel, draw_radar, is_polar, polar_axes
 from sklearn_xai.display._series import chosen_series, control_among
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_xai._checks import check_choice
 from sklearn_xai.display._common import (
     ANNOTATION_SIZE,
     GRID,
     INK,
     axes_for,
-    check_choice,
     check_max_display,
     check_named,
     clean,

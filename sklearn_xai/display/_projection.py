@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sklearn_xai.display._common import axes_for, check_choice
+from sklearn_xai._checks import check_choice
+from sklearn_xai.display._common import axes_for
 from sklearn_xai.display._projection_colors import Coloring, coloring_of, column_of, draw_points
 from sklearn_xai.display._projection_labels import ProjectionLabels
 from sklearn_xai.display._projection_sources import (

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_xai._checks import meant
 from sklearn_xai.display._common import ANNOTATION_SIZE, INK, MISSING, MUTED, POSITIVE, lay_out, shorten, value_text
 from sklearn_xai.display._series import PALETTE
 from sklearn_xai.display._signed_scale import SignedScale, signed_colormap
@@ -111,12 +111,10 @@ def column_of(table: Any, column: Any, caller: str) -> Any:
         )
     names = list(table.columns) if is_frame(table) else list(table)
     if column not in names:
-        near = difflib.get_close_matches(str(column), [str(name) for name in names], n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
         shown = ", ".join(repr(name) for name in names[:30]) + (", …" if len(names) > 30 else "")
         raise ValueError(
             f"The 'color' parameter of {caller} must be values or the name of a column, which are {shown}. Got "
-            f"{column!r}.{hint}"
+            f"{column!r}.{meant(column, map(str, names))}"
         )
     return table[column]
 

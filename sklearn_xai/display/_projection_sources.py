@@ -10,10 +10,10 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_xai._checks import check_choice, check_whole, is_whole
 from sklearn_xai._rng import own_random_state
 from sklearn_xai.base import BaseExplainer
 from sklearn_xai.base.checks import is_trained
-from sklearn_xai.display._common import check_choice
 from sklearn_xai.display._projection_colors import WRONG, Coloring, coloring_of, column_of
 from sklearn_xai.models import is_mapping, is_network, split_pipeline, unwrap
 from sklearn_xai.network import EmbeddingSimilarity, LayerActivations
@@ -129,22 +129,18 @@ def drawn_rows(n: int, max_rows: Any, random_state: Any, keep: np.ndarray | None
     """Return which of n rows are drawn, ``keep`` among them; None for all."""
     if max_rows is None:
         return None
-    if not isinstance(max_rows, int | np.integer) or isinstance(max_rows, bool) or max_rows < FEWEST_ROWS:
-        raise ValueError(
-            f"The 'max_rows' parameter of {caller} must be a whole number from {FEWEST_ROWS}, or None for all. Got "
-            f"{max_rows!r}."
-        )
-    if n <= max_rows:
+    most = check_whole(max_rows, "max_rows", caller, least=FEWEST_ROWS, none="None for all")
+    if n <= most:
         return None
     order = own_random_state(random_state).permutation(n)
     if keep is not None:
         order = np.concatenate([keep, order[~np.isin(order, keep)]])
-    return np.sort(order[: max(int(max_rows), 0 if keep is None else len(keep))])
+    return np.sort(order[: max(most, 0 if keep is None else len(keep))])
 
 
 def places_of(words: Any, annotate: Any, caller: str) -> np.ndarray | None:
     """Return the places of the words that are to be written; None where ``annotate`` is their number."""
-    if isinstance(annotate, int | np.integer) and not isinstance(annotate, bool) and annotate >= 0:
+    if is_whole(annotate):
         return None
     if isinstance(annotate, (str, bytes, bool)) or not hasattr(annotate, "__len__"):
         raise ValueError(

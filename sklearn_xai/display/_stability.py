@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sklearn_xai.display._common import INK, axes_for, check_choice, check_max_display, require_matplotlib, shorten
+from sklearn_xai._checks import check_choice
+from sklearn_xai.display._common import INK, axes_for, check_max_display, require_matplotlib, shorten
 from sklearn_xai.display._heatmap import square_size
 from sklearn_xai.display._stability_plots import (
     MEASURES,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 
+from sklearn_xai._checks import check_whole
 from sklearn_xai._rng import own_random_state
 from sklearn_xai.base.checks import check_rows
 from sklearn_xai.base.nearby import column_of, numbers_of
@@ -181,8 +182,7 @@ def _flipped(column, background, flips, picks):
 
 
 def _check_parameters(metric, n_samples, radius, scale, flip_probability):
-    if not isinstance(n_samples, Integral) or isinstance(n_samples, bool) or n_samples < 1:
-        raise ValueError(f"The 'n_samples' parameter of {metric} must be a whole number from 1. Got {n_samples!r}.")
+    check_whole(n_samples, "n_samples", metric)
     if not isinstance(radius, Real) or isinstance(radius, bool) or not 0 <= radius < np.inf:
         raise ValueError(f"The 'radius' parameter of {metric} must be a finite number from 0. Got {radius!r}.")
     if scale not in ("std", "none"):

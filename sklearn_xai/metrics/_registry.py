@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 FAMILIES = ("faithfulness", "robustness", "complexity", "randomisation", "axioms", "localisation", "agreement")
 
@@ -70,12 +69,6 @@ SHARED = {
     "ties": """random_state : int, RandomState instance or None, default=None
         Seeds the order of players with equal attributions, which is the same for all rows.""",
 }
-
-
-def meant(name: object, names: Iterable[str]) -> str:
-    """Return the question whether one of the names was meant, after a blank; nothing if none is like what came."""
-    near = get_close_matches(name, list(names), n=1, cutoff=0.7) if isinstance(name, str) else []
-    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def explanation_metric(*, family, greater_is_better, **properties):

@@ -10,7 +10,8 @@ import sklearn
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRequest
 
-from sklearn_xai.metrics._registry import METRICS, meant
+from sklearn_xai._checks import meant
+from sklearn_xai.metrics._registry import METRICS
 
 
 class ExplanationScorer:

@@ -7,7 +7,8 @@ import copy
 import sklearn
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
-from sklearn_xai.metrics._registry import METRICS, meant
+from sklearn_xai._checks import meant
+from sklearn_xai.metrics._registry import METRICS
 from sklearn_xai.metrics.scorer import ExplanationScorer, look_through
 
 

@@ -15,10 +15,10 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.parallel import Parallel, delayed
 
+from sklearn_xai._checks import meant
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed, own_random_state
 from sklearn_xai.metrics import METRICS, ExplanationScorer
-from sklearn_xai.metrics._registry import meant
 from sklearn_xai.model_selection.folds import is_as_it_stands, limited_threads
 from sklearn_xai.model_selection.inputs import around, finite, given, take_rows
 from sklearn_xai.models import train_clone

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from numbers import Integral
 
 import numpy as np
 import torch
 from scipy.sparse import issparse
 from torch import nn
 
+from sklearn_xai._checks import is_whole
 from sklearn_xai.models import is_module, is_network, split_pipeline, unwrap
 from sklearn_xai.tables import is_frame
 from sklearn_xai.tokens import TokenEncoder
@@ -94,7 +94,7 @@ def rows_named(vocabulary, n, caller):
     """Return words and their rows, among n, by the ``vocabulary`` parameter: a sequence of all, or a dict of some."""
     if isinstance(vocabulary, Mapping):
         words, rows = list(vocabulary), list(vocabulary.values())
-        bad = [row for row in rows if not isinstance(row, Integral) or isinstance(row, bool) or not 0 <= row < n]
+        bad = [row for row in rows if not is_whole(row) or row >= n]
         if bad or not words:
             got = f"{bad[0]!r} for {words[rows.index(bad[0])]!r}" if bad else "an empty one"
             raise ValueError(

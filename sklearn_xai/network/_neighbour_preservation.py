@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from numbers import Integral
 
 import numpy as np
 from sklearn.metrics import pairwise_distances
 from sklearn.utils import check_array, gen_batches
+
+from sklearn_xai._checks import is_whole
 
 _CHUNK_CELLS = 2**21  # distances that are sorted at once
 
@@ -144,7 +145,7 @@ def _checked(X, embedded, n_neighbors):
             f"A projection has one point for each row. Got {len(embedded)} points ('embedded') for {len(X)} rows (X)."
         )
     most = (len(X) - 1) // 2
-    if not isinstance(n_neighbors, Integral) or isinstance(n_neighbors, bool) or not 1 <= n_neighbors <= most:
+    if not is_whole(n_neighbors, 1) or n_neighbors > most:
         way_out = f"a whole number from 1 to {most}, less than half of" if most else "less than half of"
         raise ValueError(
             f"The 'n_neighbors' parameter of a neighbour preservation must be {way_out} the {len(X)} rows. Got "

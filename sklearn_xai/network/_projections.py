@@ -7,13 +7,14 @@ import inspect
 import math
 import warnings
 from collections import namedtuple
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.utils import check_array
 
+from sklearn_xai._checks import check_whole, is_whole
 from sklearn_xai._rng import draw_seed, isolated_rng, own_random_state
 from sklearn_xai.network._neighbour_preservation import trustworthiness_continuity
 from sklearn_xai.tables import is_frame
@@ -126,10 +127,8 @@ def project(
 
 def _reduced(X, reduce_to, metric, random_state, caller):
     """Return the first principal components of rows of many numbers, and a word on it, where distances allow it."""
-    if reduce_to is not None and (not isinstance(reduce_to, Integral) or isinstance(reduce_to, bool) or reduce_to < 2):
-        raise ValueError(
-            f"The 'reduce_to' parameter of {caller} must be a whole number from 2, or None. Got {reduce_to!r}."
-        )
+    if reduce_to is not None:
+        check_whole(reduce_to, "reduce_to", caller, least=2, none="None")
     if reduce_to is None or metric != "euclidean" or min(X.shape[1], len(X) - 1) <= reduce_to:
         return X, []
     pca = PCA(int(reduce_to), random_state=own_random_state(random_state))
@@ -282,7 +281,7 @@ def _checked_perplexity(perplexity, method, n, caller):
 def _checked_neighbours(n_neighbors, n, caller):
     if n_neighbors is None:
         return min(15, n - 1)
-    if not isinstance(n_neighbors, Integral) or isinstance(n_neighbors, bool) or not 2 <= n_neighbors < n:
+    if not is_whole(n_neighbors, 2) or n_neighbors >= n:
         raise ValueError(
             f"The 'n_neighbors' of UMAP in the 'method_params' parameter of {caller} must be a whole number from 2 to "
             f"{n - 1}, the largest possible one for {n} rows. Got {n_neighbors!r}."

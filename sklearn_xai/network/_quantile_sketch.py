@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import torch
+
+from sklearn_xai._checks import check_whole
 
 # Numbers looked at together: they and what is computed of them stay in the cache.
 _AT_ONCE = 2**18
@@ -76,10 +78,11 @@ class QuantileSketch:
     def __init__(
         self, n_streams: int, q: float, *, n_values: int | None = None, capacity: int = 2**16, dtype: Any = np.float32
     ):
-        _check("n_streams", n_streams, _is_count(n_streams), "an int of at least 1")
+        check_whole(n_streams, "n_streams", "QuantileSketch")
         _check("q", q, _is_share(q), "a number from 0 to 1")
-        _check("n_values", n_values, n_values is None or _is_count(n_values), "an int of at least 1 or None")
-        _check("capacity", capacity, _is_count(capacity, 64), "an int of at least 64")
+        if n_values is not None:
+            check_whole(n_values, "n_values", "QuantileSketch", none="None")
+        check_whole(capacity, "capacity", "QuantileSketch", least=64)
         _check("dtype", dtype, dtype in (np.float32, np.float64, "float32", "float64"), "float32 or float64")
         self.n_streams, self.q, self.n_values, self.capacity = int(n_streams), float(q), n_values, int(capacity)
         self.dtype = np.dtype(dtype)
@@ -335,10 +338,6 @@ def _as_array(values):
     values = values.detach()
     values = values if values.dtype in (torch.float32, torch.float64) else values.to(torch.float32)
     return values.numpy() if values.device.type == "cpu" else values
-
-
-def _is_count(value, least=1):
-    return isinstance(value, Integral) and not isinstance(value, bool) and value >= least
 
 
 def _is_share(value):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from numbers import Integral
 
 import numpy as np
 import torch
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from sklearn_xai._checks import check_choice, check_whole
 from sklearn_xai._rng import own_random_state
 from sklearn_xai.base.checks import check_target_values
 from sklearn_xai.network.activations import pool
@@ -31,7 +31,7 @@ def check_units(units, names, concepts, caller):
     ValueError
         When there is no such unit, or no detector of a concept.
     """
-    message = f"The 'units' parameter of {caller}.ablation"
+    message = f"The 'units' parameter of {caller}"
     units = [units] if isinstance(units, str) or np.ndim(units) == 0 else list(units)
     known = {name: k for k, name in enumerate(names)}
     found: list = []
@@ -154,12 +154,9 @@ class AblatesUnits:
         import pandas as pd
 
         check_is_fitted(self)
-        caller = type(self).__name__
-        if value not in ("zero", "mean") or not isinstance(n_random, Integral) or n_random < 0:
-            raise ValueError(
-                f"{caller}.ablation takes value='zero' or 'mean' and an int n_random of at least 0. Got {value!r} and "
-                f"{n_random!r}."
-            )
+        caller = f"{type(self).__name__}.ablation"
+        check_choice(value, ("zero", "mean"), "value", caller)
+        check_whole(n_random, "n_random", caller, least=0)
         units = check_units(units, self.unit_names_, self._detectors_by_concept(), caller)
         check_consistent_length(X, y)
         X = self._checked(X)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from numbers import Integral
 
 import numpy as np
 from sklearn.base import clone
@@ -11,6 +10,7 @@ from sklearn.metrics import pairwise_distances
 from sklearn.utils import Bunch, check_array, gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_xai._checks import check_choice, check_whole
 from sklearn_xai._rng import draw_seed, isolated_rng, own_random_state
 from sklearn_xai.network._embedding_tables import as_query
 from sklearn_xai.network._neighbour_preservation import neighbour_preservation
@@ -151,10 +151,7 @@ class VectorQueries:
         import pandas as pd
 
         check_is_fitted(self)
-        if method not in ("add", "mul"):
-            raise ValueError(
-                f"The 'method' parameter of {type(self).__name__}.analogy must be 'add' or 'mul'. Got {method!r}."
-            )
+        check_choice(method, ("add", "mul"), "method", f"{type(self).__name__}.analogy")
         given = [self._one(word, name) for word, name in ((a, "a"), (b, "b"), (c, "c"))]
         cosines = np.concatenate([self._similarities(one.vectors, "cosine") for one in given]).astype(np.float64)
         to_a, to_b, to_c = cosines if method == "add" else (cosines + 1) / 2
@@ -246,11 +243,7 @@ class VectorQueries:
         """Return a number of neighbours that was given, or that of the class."""
         if n is None:
             return self.n_neighbors
-        if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
-            raise ValueError(
-                f"The {name!r} parameter of {type(self).__name__}.{method} must be a whole number from 1. Got {n!r}."
-            )
-        return int(n)
+        return check_whole(n, name, f"{type(self).__name__}.{method}")
 
     def _similarities(self, vectors, metric):
         return similarities(vectors, self.vectors_, metric, self._inverse_lengths)

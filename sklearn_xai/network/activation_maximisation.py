@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 import torch
 from sklearn.utils import Bunch
 
+from sklearn_xai._checks import check_choice, check_whole
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed, own_random_state
 from sklearn_xai.base.checks import check_estimator, check_is_trained
@@ -75,10 +76,8 @@ def top_rows(estimator, X, *, layer=None, n_top=9, pooling="max", batch_size=Non
     >>> found.rows.tolist()
     [[0], [1]]
     """
-    if not isinstance(n_top, Integral) or isinstance(n_top, bool) or n_top < 1:
-        raise ValueError(f"The 'n_top' parameter of top_rows must be a positive integer. Got {n_top!r}.")
-    if pooling not in ("max", "mean"):
-        raise ValueError(f"The 'pooling' parameter of top_rows must be 'max' or 'mean'. Got {pooling!r}.")
+    check_whole(n_top, "n_top", "top_rows")
+    check_choice(pooling, ("max", "mean"), "pooling", "top_rows")
     looking = _looking_for("top_rows")(estimator, layer=layer, batch_size=batch_size, random_state=0, verbose=verbose)
     return looking.top(looking.look(X), n_top, pooling)
 
@@ -349,14 +348,9 @@ def _units(units, n_units):
 
 
 def _check_settings(pooling, n_steps, learning_rate, jitter, tv_weight, l2_weight):
-    if pooling not in ("max", "mean"):
-        raise ValueError(f"The 'pooling' parameter of {_CALLER} must be 'max' or 'mean'. Got {pooling!r}.")
-    whole = {"n_steps": (n_steps, 1), "jitter": (jitter, 0)}
-    for name, (value, least) in whole.items():
-        if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-            raise ValueError(
-                f"The '{name}' parameter of {_CALLER} must be an integer of at least {least}. Got {value!r}."
-            )
+    check_choice(pooling, ("mean", "max"), "pooling", _CALLER)
+    check_whole(n_steps, "n_steps", _CALLER)
+    check_whole(jitter, "jitter", _CALLER, least=0)
     numbers = {"learning_rate": learning_rate, "tv_weight": tv_weight, "l2_weight": l2_weight}
     for name, value in numbers.items():
         if not isinstance(value, Real) or not value >= 0 or (name == "learning_rate" and value == 0):

@@ -9,9 +9,10 @@ import warnings
 import zlib
 from collections import namedtuple
 from contextlib import contextmanager
-from numbers import Integral
 
 import numpy as np
+
+from sklearn_xai._checks import check_choice, check_whole
 
 _GZIP = b"\x1f\x8b"
 _OTHER = [(0, b"PK\x03\x04", "a zip archive"), (4, b"1AY&SY", "a bz2 file"), (0, b"\xfd7zXZ", "an xz file")]
@@ -224,16 +225,11 @@ def _opened(path):
 
 
 def _check_parameters(limit, words, errors):
-    if limit is not None and (not isinstance(limit, Integral) or isinstance(limit, bool) or limit < 1):
-        raise ValueError(
-            f"The 'limit' parameter of read_word_vectors must be a whole number from 1, or None. Got {limit!r}."
-        )
+    if limit is not None:
+        check_whole(limit, "limit", "read_word_vectors", none="None")
     if isinstance(words, str | bytes):
         raise ValueError(
             f"The 'words' parameter of read_word_vectors must be several words. Got one {type(words).__name__}: put it "
             "in a list."
         )
-    if errors not in ("strict", "replace", "ignore"):
-        raise ValueError(
-            f"The 'errors' parameter of read_word_vectors must be 'strict', 'replace' or 'ignore'. Got {errors!r}."
-        )
+    check_choice(errors, ("strict", "replace", "ignore"), "errors", "read_word_vectors")

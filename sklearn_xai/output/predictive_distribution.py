@@ -13,6 +13,7 @@ from sklearn.utils import ClassifierTags, RegressorTags, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_xai._checks import check_whole
 from sklearn_xai._compat import Interval, StrOptions, available_if, fit_context
 from sklearn_xai._rng import own_random_state
 from sklearn_xai.base.checks import check_no_nan, check_rows, is_trained
@@ -438,8 +439,7 @@ class PredictiveDistribution(FitsEstimator, MetaEstimatorMixin, BaseEstimator):
         Guo, C., Pleiss, G., Sun, Y. and Weinberger, K. Q. (2017). On Calibration of Modern Neural Networks.
         """
         y, proba, caller = np.asarray(y), self.predict_proba(X), f"{type(self).__name__}.calibration"
-        if not isinstance(n_bins, Integral) or isinstance(n_bins, bool) or n_bins < 1:
-            raise ValueError(f"The 'n_bins' parameter of {caller} must be an int of at least 1. Got {n_bins!r}.")
+        check_whole(n_bins, "n_bins", caller)
         if y.shape != (len(proba),):
             raise ValueError(f"The 'y' parameter of {caller} must hold {len(proba)} labels. Got shape {y.shape}.")
         strange = sorted({str(label) for label in set(y.tolist()) - set(self.classes_.tolist())})

@@ -406,7 +406,7 @@ def test_errors_say_what_came_and_what_would_do(draw):
         ):
             draw(module, X, layer="0", units=units)
     for max_units in (0, 2.5, True, None):
-        with pytest.raises(ValueError, match="'max_units' parameter of ActivationDisplay must be a positive integer"):
+        with pytest.raises(ValueError, match="'max_units' parameter of ActivationDisplay.* be a whole number from 1"):
             draw(module, X, layer="0", max_units=max_units)
     with pytest.raises(ValueError, match="0 sample"):
         draw(module, X[:0], layer="0")

@@ -257,8 +257,8 @@ def test_fit_parameters_are_shared_out(iris):
         ({"scoring": "f1"}, ValueError, r"names \['f1'\], but the table has rows of these names"),
         ({"scoring": "acuracy"}, ValueError, "no scorer of scikit-learn"),
         ({"scoring": [3]}, ValueError, "Got 3"),
-        ({"n_bins": 0}, ValueError, "'n_bins'.*at least 1. Got 0"),
-        ({"n_bootstrap": -1}, ValueError, "'n_bootstrap'.*at least 0. Got -1"),
+        ({"n_bins": 0}, ValueError, "'n_bins'.*whole number from 1. Got 0"),
+        ({"n_bootstrap": -1}, ValueError, "'n_bootstrap'.*whole number from 0. Got -1"),
         ({"batch_size": 2.5}, ValueError, "'batch_size'.*Got 2.5"),
     ],
 )

@@ -143,7 +143,7 @@ def test_nothing_else_is_touched():
     [
         ({"units": [3]}, r"'units' parameter.*from 0 to 2. Got \[3\]"),
         ({"units": []}, "'units'"),
-        ({"n_steps": 0}, "'n_steps' parameter.*at least 1. Got 0"),
+        ({"n_steps": 0}, "'n_steps' parameter.*from 1. Got 0"),
         ({"learning_rate": 0}, "'learning_rate'"),
         ({"tv_weight": -1}, "'tv_weight'"),
         ({"tv_weight": 1}, "of images.*shape"),

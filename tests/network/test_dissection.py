@@ -464,8 +464,16 @@ def test_ablation_of_a_regressor():
         (4, {}, "indices from 0 to 3.*Got 4"),
         ([0.5], {}, "Got 0.5"),
         ([], {}, "empty"),
-        (0, {"value": "median"}, "'zero' or 'mean'.*Got 'median'"),
-        (0, {"n_random": -1}, "Got 'zero' and -1"),
+        (
+            0,
+            {"value": "median"},
+            "'value' parameter of NetworkDissection.ablation must be one of 'zero', 'mean'. Got 'median'",
+        ),
+        (
+            0,
+            {"n_random": -1},
+            "'n_random' parameter of NetworkDissection.ablation must be a whole number from 0. Got -1",
+        ),
     ],
 )
 def test_ablation_of_what_is_not_there(units, settings, message):

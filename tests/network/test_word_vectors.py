@@ -195,7 +195,7 @@ def test_wrong_parameters(tmp_path):
             read_word_vectors(path, limit=limit)
     with pytest.raises(ValueError, match="must be several words. Got one str: put it in a list"):
         read_word_vectors(path, words="the")
-    with pytest.raises(ValueError, match="'strict', 'replace' or 'ignore'. Got 'wrong'"):
+    with pytest.raises(ValueError, match="'strict', 'replace', 'ignore'. Got 'wrong'"):
         read_word_vectors(path, errors="wrong")
     with pytest.raises(ValueError, match="holds none of the 2 words that were asked for"):
         read_word_vectors(path, words=["nowhere", "no one"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sklearn_xai._checks import check_whole
 from sklearn_xai._rng import own_random_state
 from sklearn_xai.model_selection._conditions import is_as_it_stands
 from sklearn_xai.model_selection.evaluation._cost import cost_table
@@ -141,10 +142,13 @@ def evaluate_model(
     accuracy  0.973  0.028     0.333  higher
     log_loss  0.140  0.035     1.099   lower
     """
-    _check_amounts(n_bins=(n_bins, 1), n_bootstrap=(n_bootstrap, 0), batch_size=(batch_size, 1))
+    check_whole(n_bins, "n_bins", _CALLER)
+    check_whole(n_bootstrap, "n_bootstrap", _CALLER, least=0)
+    check_whole(batch_size, "batch_size", _CALLER)
     X, y, kind = checked_inputs(estimator, X, y, cv, _CALLER)
     scorers = checked_scorers(scoring, MEASURES[kind], _CALLER)
-    as_it_stands = is_as_it_stands(estimator) or is_as_it_stands(split_pipeline(estimator)[1])
+    final = split_pipeline(estimator, as_network=False)[1]
+    as_it_stands = is_as_it_stands(estimator) or is_as_it_stands(final)
     splits = split_rows(y, cv, groups, kind, _CALLER)
     trains = cv is not None and not as_it_stands
     task = Task(estimator, X, y, kind, trains, scorers, dict(fit_params or {}), batch_size, _CALLER)
@@ -153,7 +157,7 @@ def evaluate_model(
     outcomes = run_folds(task, splits, seeds, n_jobs, verbose)
     judged, base = _judge(task, outcomes, n_bins)
     errors = _standard_errors(judged, n_bootstrap, random_state) if len(splits) == 1 else None
-    name = type(unwrap(split_pipeline(estimator)[1])).__name__
+    name = type(unwrap(final)).__name__
     return ModelEvaluation(
         task=kind,
         name=name,
@@ -172,14 +176,6 @@ def _judge(task: Task, outcomes: list[Outcome], n_bins):
         return Values(task, outcomes), Values(task, dummies)
     judged = Classes(task, outcomes, n_bins)
     return judged, Classes(task, dummies, n_bins, judged.labels)
-
-
-def _check_amounts(**amounts):
-    for name, (value, least) in amounts.items():
-        if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-            raise ValueError(
-                f"The '{name}' parameter of {_CALLER} must be an integer of at least {least}. Got {value!r}."
-            )
 
 
 # ---------------------------------------------------------------------- tables

@@ -8,6 +8,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from sklearn_xai._checks import is_whole
 from sklearn_xai._compat import Interval, StrOptions
 from sklearn_xai._rng import draw_seed
 from sklearn_xai.background import sample_rows
@@ -209,7 +210,7 @@ class DecisionBoundaryExplainer(BoundaryViews, FindsBoundary, BaseExplainer):
         for feature in np.asarray(features, dtype=object).ravel().tolist():
             if isinstance(feature, str) and feature in names:
                 found.append(names.index(feature))
-            elif isinstance(feature, Integral) and not isinstance(feature, bool) and 0 <= feature < len(names):
+            elif is_whole(feature) and feature < len(names):
                 found.append(int(feature))
             else:
                 raise ValueError(
