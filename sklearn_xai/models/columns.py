@@ -17,18 +17,18 @@ _FEW_VALUES = 16  # of them where the column is numeric
 _CHUNK = 2_000_000  # cells of a table that is pushed through the preprocessing at once
 
 
-def split_pipeline(estimator):
+def split_pipeline(estimator, *, as_network=True):
     """Return ([(name, fitted transformer), ...], final estimator) of a fitted estimator; no steps but for a Pipeline.
 
-    Frozen estimators and fitted searches (``best_estimator_``) are looked into, and so is an estimator that says
-    what it is as a network: a torch module, or a Pipeline that ends in one (``network_pipeline_``).
+    Frozen estimators and fitted searches (``best_estimator_``) are looked into, and so is, with ``as_network``, an
+    estimator that says what it is as a network: a torch module, or a Pipeline that ends in one (``network_pipeline_``).
     """
     steps = []
     while True:
         estimator = unwrap(estimator)
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
-        elif hasattr(estimator, "network_pipeline_"):
+        elif as_network and hasattr(estimator, "network_pipeline_"):
             estimator = estimator.network_pipeline_
         elif hasattr(estimator, "steps") and hasattr(estimator, "named_steps"):
             steps += [(name, step) for name, step in estimator.steps[:-1] if step is not None and step != "passthrough"]

@@ -22,6 +22,7 @@ from sklearn.pipeline import make_pipeline
 from skorch import NeuralNetBinaryClassifier
 from torch import nn
 
+from sklearn_xai import PredictiveDistribution
 from sklearn_xai.model_selection import evaluate_model
 from sklearn_xai.model_selection.evaluation._cost import _Storages, _traced
 from sklearn_xai.model_selection.evaluation._fitted import FittedModel
@@ -231,3 +232,27 @@ def test_a_batch_at_a_time_says_the_same(iris):
     fitted = train_clone(classifier(), X, y, random_state=0)
     whole, parts = (FittedModel(fitted, X, task="classification", batch_size=n).answers(X)[1] for n in (1024, 7))
     assert_allclose(whole, parts, rtol=1e-5)
+
+
+@pytest.mark.parametrize("around", [lambda model: model, FrozenEstimator, lambda model: make_pipeline(model)])
+def test_many_networks_in_one_are_asked_in_their_own_labels(around):
+    X, y, steps = census()
+    model = make_pipeline(steps, classifier(max_epochs=4, lr=0.3))
+    unsure = PredictiveDistribution(model, method="laplace_last_layer", n_samples=5, random_state=0)
+    half = len(X) // 2
+    fitted = clone(unsure).fit(X.iloc[:half], y[:half])
+    found = evaluate_model(around(fitted), X.iloc[half:], pd.Series(y[half:]), cost=False, random_state=0)
+    proba = fitted.predict_proba(X.iloc[half:])
+    for name, value in by_hand(y[half:], fitted.predict(X.iloc[half:]), proba, fitted.classes_).items():
+        assert_allclose(found.folds.loc[0, name], value, rtol=1e-6, err_msg=name)
+    assert found.name == "PredictiveDistribution"
+
+
+def test_many_networks_in_one_are_trained_in_each_fold():
+    X, y, steps = census()
+    model = make_pipeline(steps, classifier(max_epochs=4, lr=0.3))
+    unsure = PredictiveDistribution(model, method="laplace_last_layer", n_samples=5, random_state=0).fit(X, y)
+    found = evaluate_model(unsure, X, pd.Series(y), cv=3, cost=False, random_state=0)
+    for fold, (train, test) in enumerate(StratifiedKFold(3).split(X, y)):
+        trained = clone(unsure).fit(X.iloc[train], y[train])
+        assert found.folds.loc[fold, "accuracy"] == trained.score(X.iloc[test], y[test])

@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_clas
 from sklearn.utils.multiclass import type_of_target
 
 from sklearn_xai.model_selection.inputs import n_rows, take_rows
-from sklearn_xai.models import ExplainedModel, Layout, is_mapping, is_module, is_net, is_network, split_pipeline
+from sklearn_xai.models import ExplainedModel, Layout, is_mapping, is_module, is_net, split_pipeline
 from sklearn_xai.tables import is_frame
 
 
@@ -35,9 +35,10 @@ class FittedModel:
         self.estimator, self.batch_size, self.caller = estimator, batch_size, caller
         self.task = task
         self.model = self.layout = None
-        steps, final = split_pipeline(estimator)
+        # An estimator of many networks is asked itself: it has labels, which the networks as one have not.
+        steps, final = split_pipeline(estimator, as_network=False)
         self.module = is_module(final)
-        if is_network(final):
+        if self.module or is_net(final):
             self.layout = Layout(X, caller) if is_mapping(X) else None
             few = take_rows(X, np.arange(min(8, n_rows(X))))
             if not steps:
@@ -175,7 +176,7 @@ def _check_numbers(X, caller):
 # ---------------------------------------------------------------------- what kind of task it is
 def task_of(estimator, X, y, caller):
     """Say whether an estimator is evaluated as one of classes or of values: "classification" or "regression"."""
-    final = split_pipeline(estimator)[1]
+    final = split_pipeline(estimator, as_network=False)[1]
     if is_module(final):
         return _task_of_module(estimator, X, y, caller)
     if is_classifier(estimator):

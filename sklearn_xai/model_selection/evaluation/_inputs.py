@@ -62,7 +62,7 @@ def _targets(y, caller):
 
 def _of_kind(y, kind, estimator, caller):
     """Return targets that suit the kind of task, or raise."""
-    name = type(unwrap(split_pipeline(estimator)[1])).__name__
+    name = type(unwrap(split_pipeline(estimator, as_network=False)[1])).__name__
     if kind == "regression":
         try:
             numbers = y.astype(np.float64)
