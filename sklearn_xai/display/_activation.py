@@ -199,7 +199,7 @@ class ActivationDisplay(ActivationPictures):
         caller = f"{cls.__name__}.from_feature_maps"
         require_matplotlib(caller)
         n_most = check_whole(max_units, "max_units", caller)
-        looking = reading.Looking(estimator, layer=layer, random_state=0).look(X)
+        looking = reading.look_at(estimator, X, layer)
         row = reading.row_of(row, len(looking.rows))
         values = looking.values([row])[0]
         if values.ndim not in (1, 2, 3):
@@ -212,7 +212,7 @@ class ActivationDisplay(ActivationPictures):
             n_padding = values.shape[1] - len(words)
             values = values[:, : len(words)]
         strength = np.abs(values).reshape(len(values), -1).max(axis=1)
-        chosen = chosen_units(strength, n_most) if units is None else looking.chosen(units)
+        chosen = chosen_units(strength, n_most) if units is None else looking.units(units)
         images = as_images(looking.inputs()) if values.ndim == 3 else None
         notes = looking.left_out(chosen, ", those with the largest activation in this row") if units is None else []
         display = cls(
@@ -294,11 +294,11 @@ class ActivationDisplay(ActivationPictures):
         check_choice(scaling, ("max", "standard"), "scaling", caller)
         check_choice(pooling, POOLING[:2], "pooling", caller)
         n_most, n_drawn = check_whole(max_units, "max_units", caller), check_whole(max_rows, "max_rows", caller)
-        looking = reading.Looking(estimator, layer=layer, random_state=0).look(X)
+        looking = reading.look_at(estimator, X, layer)
         labels = looking.targets(y)
         values = looking.pooled(pooling)
         order = order_of(values, labels, classifier=looking.classifier, scaling=scaling, n_most=n_most)
-        chosen = order.units if units is None else looking.chosen(units)
+        chosen = order.units if units is None else looking.units(units)
         drawn, scaled = order.rows(values, chosen, n_drawn)
         notes = looking.left_out(chosen, f", {order.why}") if units is None else []
         if len(drawn) < len(values):
@@ -382,7 +382,7 @@ class ActivationDisplay(ActivationPictures):
         require_matplotlib(caller)
         check_choice(pooling, POOLING[:2][::-1], "pooling", caller)
         check_whole(n_top, "n_top", caller)
-        looking = reading.Looking(estimator, layer=layer, random_state=0).look(X)
+        looking = reading.look_at(estimator, X, layer)
         chosen = looking.first(units, max_units)
         labels = looking.targets(y)
         found = top_rows(estimator, X, layer=layer, n_top=n_top, pooling=pooling)
@@ -451,7 +451,7 @@ class ActivationDisplay(ActivationPictures):
         """
         caller = f"{cls.__name__}.from_maximised"
         require_matplotlib(caller)
-        looking = reading.Looking(estimator, layer=layer, random_state=0).look(X)
+        looking = reading.look_at(estimator, X, layer)
         chosen = looking.first(units, max_units)
         n_most = check_whole(max_columns, "max_columns", caller)
         found = maximise_activation(estimator, X, layer=layer, units=chosen.tolist(), **settings)

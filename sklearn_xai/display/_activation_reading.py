@@ -10,7 +10,7 @@ import torch
 from sklearn_xai._checks import check_whole, is_whole
 from sklearn_xai.base.checks import check_target_values
 from sklearn_xai.base.texts import is_texts, words_of
-from sklearn_xai.network._inside import InsideEstimator
+from sklearn_xai.network._inside import Look
 from sklearn_xai.network.activations import pool
 from sklearn_xai.tables import take_rows
 
@@ -19,20 +19,14 @@ WINDOW = 6  # words shown on each side of the strongest
 GAP = "…"
 
 
-class Looking(InsideEstimator):
+class Looking(Look):
     """Looks at one layer of a fitted network; units come first in all that it returns of a row."""
 
     def look(self, X: Any) -> Looking:
         """Check rows and find the layer."""
         self.given = X
-        self.rows = self._fit_layers(X, None, {})[0]
-        if len(self.layers_) != 1:
-            raise ValueError(f"The 'layer' parameter of {CALLER} must name one layer. Got {len(self.layers_)}.")
-        self.unit_axis = self._layer_reader.unit_axes[0]
+        self.rows = self.at_one_layer(X)
         self.shape = self._layer_reader.shapes[0]
-        self.n_units = self.shape[self.unit_axis]
-        name = self.layers_[0]
-        self.layer_text = f"layer {name!r}" if isinstance(name, str) else f"the input of layer {name[0]!r}"
         return self
 
     def targets(self, y: Any) -> np.ndarray | None:
@@ -67,21 +61,10 @@ class Looking(InsideEstimator):
             )
         return array
 
-    def chosen(self, units: Any) -> np.ndarray:
-        """Return units that the user asked for."""
-        found = np.atleast_1d(np.asarray(units))
-        right = found.ndim == 1 and len(found) and found.dtype.kind in "iu"
-        if not right or (found < 0).any() or (found >= self.n_units).any():
-            raise ValueError(
-                f"The 'units' parameter of {CALLER} must be units of {self.layer_text}, from 0 to {self.n_units - 1}. "
-                f"Got {units!r}."
-            )
-        return found.astype(np.int64)
-
     def first(self, units: Any, max_units: Any) -> np.ndarray:
         """Return the units asked for, or else the first ones."""
         n_most = check_whole(max_units, "max_units", CALLER)
-        return np.arange(min(self.n_units, n_most)) if units is None else self.chosen(units)
+        return np.arange(min(self.n_units, n_most)) if units is None else self.units(units)
 
     def left_out(self, units: np.ndarray, why: str) -> list[str]:
         """Say that not all units are shown."""
@@ -142,7 +125,9 @@ class Looking(InsideEstimator):
         return shown
 
 
-Looking.__name__ = CALLER  # the class that messages name
+def look_at(estimator: Any, X: Any, layer: Any) -> Looking:
+    """Look at a layer of a fitted network; messages name the display."""
+    return Looking.of(CALLER)(estimator, layer=layer, random_state=0).look(X)
 
 
 def about(words: list[str], place: int | None) -> str:

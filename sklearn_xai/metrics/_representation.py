@@ -8,7 +8,7 @@ from torch import nn
 
 from sklearn_xai.base.checks import check_rows
 from sklearn_xai.metrics._judged import check_explainer
-from sklearn_xai.models import find_site
+from sklearn_xai.models import find_site, noted_calls
 from sklearn_xai.tables import take_rows
 
 _AFFINE = (nn.Linear, nn.Bilinear, nn.modules.conv._ConvNd)
@@ -67,19 +67,12 @@ def _inputs(explainer, rows):
 
 def _last_affine(network, rows, metric):
     """Return the name of the linear layer or convolution that is called last; "" where that is the network itself."""
-    called, hooks = [], []
-    with network.frozen(), torch.no_grad():
-        try:
-            for name, part in network.module.named_modules():
-                if isinstance(part, _AFFINE):
-                    hooks.append(part.register_forward_pre_hook(lambda *_, name=name: called.append(name)))
-            network(network.tensor(rows))
-        finally:
-            for hook in hooks:
-                hook.remove()
-    if not called:
+    affine = [(name, part) for name, part in network.module.named_modules() if isinstance(part, _AFFINE)]
+    with noted_calls(affine) as calls, network.frozen(), torch.no_grad():
+        network(network.tensor(rows))
+    if not calls:
         raise ValueError(
             f"{metric}: {type(network.module).__name__} calls no linear layer and no convolution that is seen. Name "
             "the layer whose output is the representation of a row by 'layer'."
         )
-    return called[-1]
+    return calls[-1].name

@@ -9,7 +9,7 @@ from sklearn_xai.models.embeddings import EmbeddingSite
 from sklearn_xai.models.explained import ExplainedModel, train_clone
 from sklearn_xai.models.finding import find_site
 from sklearn_xai.models.inside import InsideModel
-from sklearn_xai.models.layers import LayerReader
+from sklearn_xai.models.layers import LayerReader, noted_calls
 from sklearn_xai.models.layout import Layout, is_mapping
 from sklearn_xai.models.network import Network, check_network_is_fitted, is_module, is_net, is_network, unwrap
 from sklearn_xai.models.sites import LayerSite, Site
@@ -35,6 +35,7 @@ __all__ = [
     "is_module",
     "is_net",
     "is_network",
+    "noted_calls",
     "run_steps",
     "split_pipeline",
     "train_clone",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from contextlib import ExitStack, contextmanager
 
 import torch
@@ -118,6 +119,34 @@ def find_path(module, path, caller):
             f"'input'). Got {path!r}. There are: {shown or 'none'}."
         )
     return known[path.replace(_COMPILED, "")]
+
+
+Call = namedtuple("Call", ["name", "input", "output"])
+
+
+@contextmanager
+def noted_calls(layers):
+    """Note the calls of layers in the block, in the order in which they end.
+
+    Parameters
+    ----------
+    layers : iterable of (str, nn.Module)
+        Names, as the calls are to have them, and layers.
+
+    Yields
+    ------
+    calls : list of Call
+        ``name``, ``input`` (the first, None where a layer is called by names), ``output``.
+    """
+    calls: list[Call] = []
+
+    def noting(name):
+        return lambda layer, args, output: calls.append(Call(name, args[0] if args else None, output))
+
+    with ExitStack() as stack:
+        for name, layer in layers:
+            stack.callback(layer.register_forward_hook(noting(name)).remove)
+        yield calls
 
 
 class LayerReader:

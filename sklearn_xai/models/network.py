@@ -107,6 +107,8 @@ class Network:
     draws_likelihood : {"categorical", "gaussian", None}
         Of a module that says so by an attribute of this name, and returns (n_rows, n_draws, n_outputs) by draws of its
         weights: log-probabilities of ``classes_``, or means.
+    ending : {"softmax", "sigmoid", "probabilities"}, or None
+        What makes probabilities of ``explained_step``.
     """
 
     def __init__(self, estimator, sample, *, output="auto", prefix=None, layout=None, caller="Network"):
@@ -128,7 +130,7 @@ class Network:
             if self._nonlinearity == "forgotten":
                 self._nonlinearity = "identity" if ending else "softmax" if out.numel() > len(out) else "sigmoid"
             self._at_terminal = self._wants_terminal(terminal, caller)
-            self._ending = self._find_ending(ending, terminal)
+            self.ending = self._find_ending(ending, terminal)
             n_classes = out.shape[-1] if categorical else self._check_uncertainty(z, caller)
             self.n_outputs = self(z).shape[1]
             self.channels_last = takes_channels_last(self.module, self, z)
@@ -286,14 +288,14 @@ class Network:
             return summary(self._module_output(z), self.output)
         if self.output in UNCERTAINTIES:
             return entropy(self.log_probabilities(z))
-        out = self._explained_step(z)
+        out = self.explained_step(z)
         if self.output == "proba":
             return self._probabilities(out)
         if self.classifier and out.shape[1] == 1:
             return torch.cat([-out, out], dim=1)
         return out
 
-    def _explained_step(self, z):
+    def explained_step(self, z):
         """Return the module's output, or what goes into its last step, shape (n_rows, n_outputs)."""
         out = self._record_terminal(z)[1] if self._at_terminal else self._module_output(z)
         if out is None:
@@ -302,8 +304,8 @@ class Network:
 
     def log_probabilities(self, z):
         """Return the logs of the classes' probabilities, for ``output="entropy"``; call inside ``frozen()``."""
-        out = self._explained_step(z)
-        return log_probabilities(self._probabilities(out) if self._nonlinearity == "custom" else out, self._ending)
+        out = self.explained_step(z)
+        return log_probabilities(self._probabilities(out) if self._nonlinearity == "custom" else out, self.ending)
 
     def draws(self, z):
         """Return what a module of many draws returns, shape (n_rows, n_draws, n_outputs); call inside ``frozen()``."""

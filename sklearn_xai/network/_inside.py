@@ -10,10 +10,10 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin
 
 from sklearn_xai._compat import Interval
 from sklearn_xai._progress import track
-from sklearn_xai.base.checks import check_no_nan, check_rows
+from sklearn_xai.base.checks import check_estimator, check_is_trained, check_no_nan, check_rows
 from sklearn_xai.base.fitting import FitsEstimator
 from sklearn_xai.base.pass_through import PassThrough
-from sklearn_xai.models import LayerReader
+from sklearn_xai.models import LayerReader, noted_calls
 from sklearn_xai.tables import take_rows
 
 _BATCH_CELLS = 2**21  # numbers at the widest layer that is read, for the rows of a batch
@@ -107,6 +107,68 @@ class InsideEstimator(FitsEstimator, PassThrough, MetaEstimatorMixin, Transforme
         return check_rows(self, X, reset=False)
 
 
+class Look(InsideEstimator):
+    """A look into a fitted network, for a function or a picture, which trains nothing.
+
+    ``Look.of(name)`` is the class to make one of: errors say the name of who looks, as those of estimators do theirs.
+    """
+
+    @classmethod
+    def of(cls, name):
+        """Return the class whose errors say a name."""
+        return type(name, (cls,), {})
+
+    def network_and_inputs(self, X, n):
+        """Return the network, and n rows as it takes them."""
+        self._check_fitted()
+        probes = self._fit_estimator(X, None, {})[2]
+        return self._model.network, self._model.inputs(take_rows(probes, slice(n)))
+
+    def at_one_layer(self, X):
+        """Find the one layer that is asked for; returns the rows as the estimator takes them.
+
+        It learns ``unit_axis``, which axis of a row's values the units are on, and ``n_units``.
+        """
+        self._check_fitted()
+        X = self._fit_layers(X, None, {})[0]
+        caller, n = type(self).__name__, len(self.layers_)
+        if n != 1:
+            raise ValueError(f"The 'layer' parameter of {caller} must name one layer. Got {n}.")
+        self.unit_axis = self._layer_reader.unit_axes[0]
+        self.n_units = self._layer_reader.shapes[0][self.unit_axis]
+        return X
+
+    def _check_fitted(self):
+        self._validate_params()
+        check_estimator(self.estimator, type(self).__name__)
+        check_is_trained(self.estimator, type(self).__name__, trains=False)
+
+    @property
+    def layer_text(self):
+        """The one layer, in words."""
+        name = self.layers_[0]
+        return f"layer {name!r}" if isinstance(name, str) else f"the input of layer {name[0]!r}"
+
+    def units(self, units):
+        """Return the units that were asked for, as an array of int; None is all of them.
+
+        Raises
+        ------
+        ValueError
+            When there is no such unit.
+        """
+        if units is None:
+            return np.arange(self.n_units)
+        found = np.atleast_1d(np.asarray(units))
+        right = found.ndim == 1 and len(found) and found.dtype.kind in "iu"
+        if not right or (found < 0).any() or (found >= self.n_units).any():
+            raise ValueError(
+                f"The 'units' parameter of {type(self).__name__} must be units of {self.layer_text}, from 0 to "
+                f"{self.n_units - 1}. Got {units!r}."
+            )
+        return found.astype(np.int64)
+
+
 def as_layers(layer, network, rows, caller):
     """Return the ``layer`` parameter as a list of (name, side).
 
@@ -134,17 +196,11 @@ def _is_side(layer):
 
 def _last_with_weights(network, rows, caller):
     """Return the name of the layer with weights, and no layers of its own, that is called last."""
-    called, hooks = [], []
-    try:
-        for name, part in network.module.named_modules():
-            if name and not any(part.children()) and any(p.ndim > 1 for p in part.parameters(recurse=False)):
-                hooks.append(part.register_forward_hook(lambda *args, name=name: called.append(name)))
-        with network.frozen(), torch.no_grad():
-            network(network.tensor(rows))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    if not called:
+    parts = ((name, part) for name, part in network.module.named_modules() if name and not any(part.children()))
+    weighted = [(name, part) for name, part in parts if any(p.ndim > 1 for p in part.parameters(recurse=False))]
+    with noted_calls(weighted) as calls, network.frozen(), torch.no_grad():
+        network(network.tensor(rows))
+    if not calls:
         kind = type(network.module).__name__
         raise ValueError(f"{caller}: {kind} has no layer with weights inside. Give the 'layer' parameter.")
-    return called[-1]
+    return calls[-1].name

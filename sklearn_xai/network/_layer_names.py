@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 
 from sklearn_xai.base.checks import check_is_trained
-from sklearn_xai.models import is_net, is_network, split_pipeline, unwrap
-from sklearn_xai.network._inside import InsideEstimator
-from sklearn_xai.tables import take_rows
+from sklearn_xai.models import is_net, is_network, noted_calls, split_pipeline, unwrap
+from sklearn_xai.network._inside import Look
 
 _ROWS = 8
 
@@ -82,28 +81,13 @@ def layer_names(estimator, X=None):
 
 def _outputs(estimator, X, parts):
     """Return the outputs of all calls of each layer, for a few rows, and how many rows they are."""
+    network, inputs = Look.of("layer_names")(estimator, random_state=0).network_and_inputs(X, _ROWS)
+    with noted_calls(parts.items()) as calls, network.frozen(), torch.no_grad():
+        network(network.tensor(inputs))
     outputs: dict[str, list] = {name: [] for name in parts}
-    looking = type("layer_names", (InsideEstimator,), {})(estimator, random_state=0)  # the name is said in errors
-    X, _, probes, _ = looking._fit_estimator(X, None, {})
-    network = looking._model.network
-    inputs = looking._model.inputs(take_rows(probes, slice(_ROWS)))
-    hooks = []
-    try:
-        for name, part in parts.items():
-            hooks.append(part.register_forward_hook(_noting(outputs[name])))
-        with network.frozen(), torch.no_grad():
-            network(network.tensor(inputs))
-    finally:
-        for hook in hooks:
-            hook.remove()
+    for call in calls:
+        outputs[call.name].append(call.output)
     return outputs, len(inputs)
-
-
-def _noting(found):
-    def note(part, args, output):
-        found.append(output)
-
-    return note
 
 
 def _row_shape(found, n):

@@ -11,8 +11,7 @@ from sklearn.utils import Bunch
 from sklearn_xai._checks import check_choice, check_whole
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed, own_random_state
-from sklearn_xai.base.checks import check_estimator, check_is_trained
-from sklearn_xai.network._inside import InsideEstimator
+from sklearn_xai.network._inside import Look
 from sklearn_xai.network._top_rows import TopRows
 from sklearn_xai.network.activations import pool
 
@@ -78,39 +77,19 @@ def top_rows(estimator, X, *, layer=None, n_top=9, pooling="max", batch_size=Non
     """
     check_whole(n_top, "n_top", "top_rows")
     check_choice(pooling, ("max", "mean"), "pooling", "top_rows")
-    looking = _looking_for("top_rows")(estimator, layer=layer, batch_size=batch_size, random_state=0, verbose=verbose)
-    return looking.top(looking.look(X), n_top, pooling)
+    look = Look.of("top_rows")(estimator, layer=layer, batch_size=batch_size, random_state=0, verbose=verbose)
+    return _top(look, look.at_one_layer(X), n_top, pooling)
 
 
-class _Looking(InsideEstimator):
-    """Looks at one layer of a fitted network."""
-
-    def look(self, X):
-        self._validate_params()
-        check_estimator(self.estimator, type(self).__name__)
-        check_is_trained(self.estimator, type(self).__name__, trains=False)
-        X = self._fit_layers(X, None, {})[0]
-        if len(self.layers_) != 1:
-            raise ValueError(
-                f"The 'layer' parameter of {type(self).__name__} must name one layer. Got {len(self.layers_)}."
-            )
-        self.unit_axis = self._layer_reader.unit_axes[0]
-        self.n_units = self._layer_reader.shapes[0][self.unit_axis]
-        return X
-
-    def top(self, X, n_top, pooling):
-        top, is_nan = TopRows(n_top), np.zeros(len(X), dtype=bool)
-        for rows, values in self._activations(X, "top_rows"):
-            found = pool(values[0], self.unit_axis, pooling)
-            is_nan[rows] = found.isnan().any(dim=1).cpu().numpy()
-            top.update(found, rows.start)
-        self._check_no_nan(is_nan, X)
-        return Bunch(rows=top.rows.cpu().numpy(), activations=top.values.cpu().numpy(), layer=self.layers_[0])
-
-
-def _looking_for(name):
-    """Return the class whose errors say the name of a function."""
-    return type(name, (_Looking,), {})
+def _top(look, X, n_top, pooling):
+    """Return the rows that excite each unit of one layer most."""
+    top, is_nan = TopRows(n_top), np.zeros(len(X), dtype=bool)
+    for rows, values in look._activations(X, "top_rows"):
+        found = pool(values[0], look.unit_axis, pooling)
+        is_nan[rows] = found.isnan().any(dim=1).cpu().numpy()
+        top.update(found, rows.start)
+    look._check_no_nan(is_nan, X)
+    return Bunch(rows=top.rows.cpu().numpy(), activations=top.values.cpu().numpy(), layer=look.layers_[0])
 
 
 def maximise_activation(
@@ -208,10 +187,10 @@ def maximise_activation(
     True
     """
     _check_settings(pooling, n_steps, learning_rate, jitter, tv_weight, l2_weight)
-    looking = _looking_for(_CALLER)(estimator, layer=layer, random_state=random_state, verbose=verbose)
-    X = looking.look(X)
-    network = looking._model.network
-    inputs = looking._model.inputs(X)
+    look = Look.of(_CALLER)(estimator, layer=layer, random_state=random_state, verbose=verbose)
+    X = look.at_one_layer(X)
+    network = look._model.network
+    inputs = look._model.inputs(X)
     if not network.tensor(inputs[:1]).is_floating_point() or network.takes_integers:
         raise ValueError(
             f"{_CALLER}: the network looks whole numbers up, such as ids of tokens, which have no gradient. Use "
@@ -223,9 +202,9 @@ def maximise_activation(
             f"{_CALLER}: 'jitter' and 'tv_weight' are of images (n_samples, n_channels, height, width). X has rows of "
             f"shape {inputs.shape[1:]}."
         )
-    chosen = _units(units, looking.n_units)
-    top = looking.top(X, 1, pooling)
-    ascent = _Ascent(looking, inputs, chosen, pooling, bounds)
+    chosen = look.units(units)
+    top = _top(look, X, 1, pooling)
+    ascent = _Ascent(look, inputs, chosen, pooling, bounds)
     rng = np.random.RandomState(draw_seed(own_random_state(random_state)))
     first = ascent.start(start, rng)
     x, activations, before = ascent.climb(first, n_steps, learning_rate, jitter, tv_weight, l2_weight, rng)
@@ -236,15 +215,15 @@ def maximise_activation(
         data_rows=top.rows[chosen, 0],
         data_activations=top.activations[chosen, 0],
         units=chosen,
-        layer=looking.layers_[0],
+        layer=look.layers_[0],
     )
 
 
 class _Ascent:
     """Gradient ascent on inputs, one for each unit, in units of the range of the data."""
 
-    def __init__(self, looking, inputs, units, pooling, bounds):
-        self.looking, self.pooling, self.network = looking, pooling, looking._model.network
+    def __init__(self, look, inputs, units, pooling, bounds):
+        self.look, self.pooling, self.network = look, pooling, look._model.network
         self.units = units
         axes = (0, 2, 3) if inputs.ndim == 4 else 0
         low, high = inputs.min(axis=axes, keepdims=True), inputs.max(axis=axes, keepdims=True)
@@ -293,7 +272,7 @@ class _Ascent:
             share.requires_grad_(True)
             adam = torch.optim.Adam([share], lr=learning_rate)
             best = best_score = best_activation = before = None
-            for step in track(range(n_steps + 1), _CALLER, verbose=self.looking.verbose):
+            for step in track(range(n_steps + 1), _CALLER, verbose=self.look.verbose):
                 x = low + share * width
                 # The last look is at inputs that are not shifted, as are those that are returned.
                 shift = rng.randint(-jitter, jitter + 1, 2).tolist() if jitter and step < n_steps else None
@@ -322,7 +301,7 @@ class _Ascent:
 
     def _activation(self, x):
         """Return the activation of each input's own unit."""
-        values = pool(self.looking._layer_reader.read(x)[0], self.looking.unit_axis, self.pooling)
+        values = pool(self.look._layer_reader.read(x)[0], self.look.unit_axis, self.pooling)
         units = torch.as_tensor(self.units, device=values.device)
         return values.gather(1, units[:, None])[:, 0]
 
@@ -335,16 +314,6 @@ def _better(kept, found, keep_last):
     higher = found[1] > kept[1]
     wide = higher.reshape(-1, *[1] * (found[0].ndim - 1))
     return tuple(torch.where(wide if new.ndim > 1 else higher, new, old) for new, old in zip(found, kept, strict=True))
-
-
-def _units(units, n_units):
-    if units is None:
-        return np.arange(n_units)
-    chosen = np.atleast_1d(np.asarray(units))
-    right = chosen.ndim == 1 and len(chosen) and chosen.dtype.kind in "iu"
-    if not right or (chosen < 0).any() or (chosen >= n_units).any():
-        raise ValueError(f"The 'units' parameter of {_CALLER} must be units from 0 to {n_units - 1}. Got {units!r}.")
-    return chosen
 
 
 def _check_settings(pooling, n_steps, learning_rate, jitter, tv_weight, l2_weight):

@@ -9,6 +9,7 @@ import torch
 from scipy.optimize import minimize_scalar
 from torch import nn
 
+from sklearn_xai.models import noted_calls
 from sklearn_xai.models.uncertainty import log_probabilities
 from sklearn_xai.output._weight_draws import layer_input
 
@@ -61,28 +62,18 @@ def centred_normal(n_draws, size, rng):
 
 def find_last_layer(network, rows, caller):
     """Return the name of the Linear layer whose output is what the softmax, sigmoid or squared error is taken of."""
-    seen = []
     linear = [(name, part) for name, part in network.module.named_modules() if isinstance(part, nn.Linear)]
-    with network.frozen(), torch.no_grad():
-        hooks = [
-            part.register_forward_hook(lambda layer, args, out, name=name: seen.append((name, args[0], out)))
-            for name, part in linear
-        ]
-        try:
-            z = network.tensor(rows)
-            raw = network._explained_step(z)
-        finally:
-            for hook in hooks:
-                hook.remove()
-    name, h, out = seen[-1] if seen else (None, None, None)
+    with noted_calls(linear) as calls, network.frozen(), torch.no_grad():
+        raw = network.explained_step(network.tensor(rows))
+    name, h, out = calls[-1] if calls else (None, None, None)
     last = out is not None and h.ndim == 2 and out.numel() == raw.numel() and _same(out.reshape(raw.shape), raw)
-    if not last or sum(entry[0] == name for entry in seen) != 1:
+    if not last or sum(call.name == name for call in calls) != 1:
         raise ValueError(
             f"The 'method' parameter of {caller} is 'laplace_last_layer', but {type(network.module).__name__} does not "
             "end in a Linear layer that is called once a row, followed by nothing but a softmax or sigmoid. Use method="
             "'ensemble' or 'swag'."
         )
-    if network.output == "entropy" and network._ending == "probabilities":
+    if network.output == "entropy" and network.ending == "probabilities":
         raise ValueError(
             f"The 'method' parameter of {caller} is 'laplace_last_layer', which needs to know how probabilities come "
             f"from the last layer: by a softmax or a sigmoid. {type(network.estimator).__name__} makes them otherwise. "
@@ -141,7 +132,7 @@ def last_layer_posterior(network, path, inputs, y, prior_precision, caller, batc
                 residuals += ((y[start : start + batch_size] - logits) ** 2).sum(axis=0)
                 hessian[0, :, 0] += phi.T @ phi
                 continue
-            for i, j, weight in _curvature(logits, network._ending):
+            for i, j, weight in _curvature(logits, network.ending):
                 hessian[i, :, j] += (phi * weight[:, None]).T @ phi
     norm = float((mean**2).sum())
     if y is not None:

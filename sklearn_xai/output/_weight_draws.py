@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from sklearn_xai.models import noted_calls
 from sklearn_xai.models.uncertainty import log_probabilities
 
 
@@ -200,16 +201,12 @@ class LastLayerDraws(Member):
         bias = flat[:, -1] if width > h.shape[1] else None
         out = nn.functional.linear(h, flat[:, : h.shape[1]], bias).reshape(len(h) * n_draws, n_logits)
         if self.draws_likelihood == "categorical":
-            out = log_probabilities(out, self.network._ending)
+            out = log_probabilities(out, self.network.ending)
         return out.reshape(len(h), n_draws, -1)
 
 
 def layer_input(network, path, run):
     """Return what goes into a layer while ``run()`` runs."""
-    seen = []
-    hook = network.module.get_submodule(path).register_forward_pre_hook(lambda layer, args: seen.append(args[0]))
-    try:
+    with noted_calls([(path, network.module.get_submodule(path))]) as calls:
         run()
-    finally:
-        hook.remove()
-    return seen[-1]
+    return calls[-1].input

@@ -12,6 +12,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from sklearn_xai._rng import isolated_rng
+from sklearn_xai.models import noted_calls
 
 _USUAL_WARNINGS = (
     r"\s*Setting (forward, )?backward hooks",
@@ -162,15 +163,9 @@ def check_relus(method, network, z, caller):
     """Raise where a method that changes the gradient of nn.ReLU would miss a ReLU that is called as a function."""
     if method.is_of not in _HOOKS_OF_RELU:
         return
-    calls = []
-    layers = [part for part in network.module.modules() if isinstance(part, nn.ReLU)]
-    hooks = [layer.register_forward_hook(lambda *_: calls.append(None)) for layer in layers]
-    try:
-        with torch.no_grad(), _CountReLU() as counted:
-            network(z)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    layers = [(name, part) for name, part in network.module.named_modules() if isinstance(part, nn.ReLU)]
+    with noted_calls(layers) as calls, torch.no_grad(), _CountReLU() as counted:
+        network(z)
     if counted.n_calls > len(calls):
         raise ValueError(
             f"{caller}: Captum's {method.is_of} changes the gradient of nn.ReLU layers, but "

@@ -12,7 +12,7 @@ from sklearn_xai.engines import gradient, pick
 from sklearn_xai.engines.gradients import chunk_rows
 from sklearn_xai.explainers.propagation._rectified import rectified_gradient
 from sklearn_xai.explainers.propagation.guided_backprop import GuidedBackpropExplainer
-from sklearn_xai.models import LayerSite, Split
+from sklearn_xai.models import LayerSite, Split, noted_calls
 from sklearn_xai.tables import take_rows
 
 _LOOKED_AT = 8  # rows from which it is learned how the network is built
@@ -247,21 +247,14 @@ def find_convolutions(network, rows):
     rows : ndarray of shape (n_rows, ...)
         A few rows.
     """
-    calls, handles = [], []
-    with network.frozen(), torch.no_grad():
+    parts = network.module.named_modules()
+    convolutions = [(name, part) for name, part in parts if name and isinstance(part, _CONVOLUTIONS)]
+    with noted_calls(convolutions) as calls, network.frozen(), torch.no_grad():
         z = network.tensor(rows)
-        try:
-            for name, part in network.module.named_modules():
-                if isinstance(part, _CONVOLUTIONS) and name:
-                    # the name is an argument of its own, as the loop goes on before the call
-                    note = lambda part, args, out, name=name: calls.append((name, tuple(out.shape)))  # noqa: E731
-                    handles.append(part.register_forward_hook(note))
-            network(z)
-        finally:
-            for handle in handles:
-                handle.remove()
-    names = [name for name, _ in calls]
-    return [(name, shape[1:]) for name, shape in calls if names.count(name) == 1 and shape[0] == len(z)]
+        network(z)
+    names = [call.name for call in calls]
+    shapes = [(call.name, tuple(call.output.shape)) for call in calls]
+    return [(name, shape[1:]) for name, shape in shapes if names.count(name) == 1 and shape[0] == len(z)]
 
 
 def column_places(site, rows):
