@@ -366,9 +366,11 @@ class Network:
             return None
         p = self.log_probabilities(z).exp()
         if bool(((p.sum(dim=1) - 1).abs() > 1e-3).any()):
+            logits = "its module returns logits (the net then needs criterion=nn.CrossEntropyLoss)"
             raise ValueError(
-                f"The 'output' parameter of {caller} is {self.output!r}, but the probabilities that {name} gives do "
-                "not add up to 1: those of several labels at once, or no probabilities. Use output='auto' and a target."
+                f"{caller}: the probabilities that {name} gives do not add up to 1, and so have no {self.output}: it "
+                f"says several labels at once, or {logits if self.is_net else 'no probabilities'}. An explainer takes "
+                "output='auto' and a target for it."
             )
         return p.shape[1]
 

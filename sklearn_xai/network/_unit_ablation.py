@@ -9,14 +9,14 @@ import torch
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from sklearn_xai._checks import check_choice, check_whole
+from sklearn_xai._checks import check_choice, check_whole, is_whole
 from sklearn_xai._rng import own_random_state
-from sklearn_xai.base.checks import check_target_values
+from sklearn_xai.base.checks import check_no_nan, check_target_values
 from sklearn_xai.network.activations import pool
 
 
 def check_units(units, names, concepts, caller):
-    """Return indices into all units that are read, from indices, names of units or of concepts.
+    """Return indices into all units that are read, from indices, names of units or of concepts; each once, in order.
 
     Parameters
     ----------
@@ -25,6 +25,7 @@ def check_units(units, names, concepts, caller):
     concepts : dict of str to list of int
         The units that detect each concept.
     caller : str
+        The method, for messages.
 
     Raises
     ------
@@ -45,13 +46,13 @@ def check_units(units, names, concepts, caller):
                 f"{message} holds {unit!r}, neither the name of a unit, such as {names[0]!r}, nor a concept with a "
                 f"detector. There are: {sorted(concepts) or 'none'}."
             )
-        elif isinstance(unit, (bool, np.bool_)) or not np.equal(np.mod(unit, 1), 0) or not 0 <= unit < len(names):
+        elif not is_whole(unit) or unit >= len(names):
             raise ValueError(f"{message} must hold indices from 0 to {len(names) - 1}, or names. Got {unit!r}.")
         else:
             found.append(int(unit))
     if not found:
         raise ValueError(f"{message} is empty. Give at least one unit.")
-    return np.unique(found)
+    return np.array(list(dict.fromkeys(found)))
 
 
 def random_units(units, layer_of, rng):
@@ -161,6 +162,8 @@ class AblatesUnits:
         check_consistent_length(X, y)
         X = self._checked(X)
         y = check_target_values(self, X, y)
+        is_nan = np.isnan(self._model.outputs(X)).any(axis=1)
+        check_no_nan(caller, "the model's output", is_nan, X, self._column_names())
         values = self._means(X) if value == "mean" else np.zeros(len(self.unit_names_))
         ablated = AblatedModel(self._model, self._layer_reader, self._model.inputs(X), self._layer_of, values)
         whole, without = (pd.Series(scores(self._model, y, ablated.predict(off))) for off in ((), units))

@@ -12,6 +12,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from torch import nn
 
 from sklearn_xai import (
     ConceptActivationVectors,
@@ -43,6 +44,7 @@ def fitted():
 
 def test_a_missing_value_is_named(fitted):
     said = r"is NaN for 1 of 60 rows, first for row 3\. X has no value in \['age'\] there: fill it in"
+    dissection = NetworkDissection(fitted, quantile=0.6).fit(FRAME, OLD)
     vectors = ConceptActivationVectors(fitted, n_runs=2, random_state=0).fit(FRAME, OLD)
     unsure = PredictiveDistribution(fitted, method="laplace_last_layer", n_samples=2, random_state=0).fit(FRAME)
     for name, ask in {
@@ -50,6 +52,7 @@ def test_a_missing_value_is_named(fitted):
         "ConceptActivationVectors: the activation": vectors.concept_activations,
         "ConceptActivationVectors: the model's": vectors.transform,
         "PredictiveDistribution": unsure.predict,
+        r"NetworkDissection\.ablation": lambda X: dissection.ablation(0, X, LABELS),
         "top_rows": lambda X: top_rows(fitted, X, batch_size=2),
         "maximise_activation": lambda X: maximise_activation(fitted, X, n_steps=1),
     }.items():
@@ -57,6 +60,13 @@ def test_a_missing_value_is_named(fitted):
             ask(GAP)
     with pytest.raises(ValueError, match=f"^ConceptActivationVectors: the activation.*{said.split('60')[1]}"):
         clone(vectors).set_params(estimator=fitted, n_examples=60).fit(GAP, GAP["age"].isna() | OLD)
+
+
+def test_logits_that_skorch_takes_for_probabilities_are_told():
+    net = classifier(max_epochs=1).set_params(criterion=nn.NLLLoss)
+    said = "PredictiveDistribution: the probabilities that NeuralNetClassifier gives do not add .*CrossEntropyLoss"
+    with pytest.raises(ValueError, match=said):
+        PredictiveDistribution(net, method="laplace_last_layer", random_state=0).fit(FRAME[["age"]], LABELS)
 
 
 @pytest.mark.parametrize("function", [layer_names, top_rows, maximise_activation])
