@@ -17,7 +17,7 @@ def check_choice(value: Any, options: Sequence[str], parameter: str, caller: str
 
 def is_whole(value: Any, least: int = 0) -> bool:
     """Say whether `value` is a whole number of at least `least`; a truth value is none."""
-    return isinstance(value, Integral) and not isinstance(value, bool) and value >= least
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
 
 
 def check_whole(value: Any, parameter: str, caller: str, *, least: int = 1, none: str | None = None) -> int:

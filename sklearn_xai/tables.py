@@ -12,6 +12,12 @@ def is_frame(X):
     return hasattr(X, "iloc") and hasattr(X, "columns")
 
 
+def columns_of_no_numbers(X):
+    """Return the names of the columns of a DataFrame whose types are none of numbers or truth values."""
+    kinds = zip(X.columns, X.dtypes, strict=True)
+    return [str(name) for name, dtype in kinds if not getattr(dtype, "_is_numeric", dtype.kind in "fiub")]
+
+
 def take_rows(X, rows):
     """Return some rows of a DataFrame or array: ``rows`` is a slice, an index array or a mask."""
     return X.iloc[rows] if is_frame(X) else X[rows]

@@ -27,7 +27,7 @@ from sklearn_xai.models import (
     split_pipeline,
     unwrap,
 )
-from sklearn_xai.tables import as_codes, is_frame, take_rows
+from sklearn_xai.tables import as_codes, columns_of_no_numbers, is_frame, take_rows
 
 
 def check_estimator(estimator, caller):
@@ -170,8 +170,7 @@ def _as_table(explainer, X, reset):
 
 
 def _check_numeric(X, caller):
-    kinds = {str(name): dtype for name, dtype in zip(X.columns, X.dtypes, strict=True)}
-    bad = [name for name, dtype in kinds.items() if not getattr(dtype, "_is_numeric", dtype.kind in "fiub")]
+    bad = columns_of_no_numbers(X)
     if bad:
         raise ValueError(
             f"{caller}: a network takes numbers, but the columns {bad} of X hold other values. Put a ColumnTransformer "

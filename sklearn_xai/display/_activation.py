@@ -11,8 +11,9 @@ from sklearn_xai._checks import check_choice, check_whole
 from sklearn_xai.display import _activation_reading as reading
 from sklearn_xai.display._activation_order import chosen_units, order_of
 from sklearn_xai.display._activation_pictures import ActivationPictures
-from sklearn_xai.display._activation_shown import as_images, limits_of, shown_inputs, shown_rows
+from sklearn_xai.display._activation_shown import as_images, shown_inputs, shown_rows
 from sklearn_xai.display._common import require_matplotlib
+from sklearn_xai.display._image_plots import limits_of
 from sklearn_xai.network import maximise_activation, top_rows
 from sklearn_xai.network.activations import POOLING
 

@@ -17,6 +17,7 @@ from sklearn_xai.display._common import (
     clean,
     inches_of,
     make_room,
+    no_frame,
     number_text,
     set_rows,
     shorten,
@@ -24,9 +25,9 @@ from sklearn_xai.display._common import (
     value_text,
     write_beside,
 )
-from sklearn_xai.display._heatmap import AGREE, NOTHING, agreement_colors
+from sklearn_xai.display._heatmap import agreement_colors, share_colors
 from sklearn_xai.display._image_plots import GAP_INCHES, LINE_INCHES, blank, cell_in, color_bar, draw_picture
-from sklearn_xai.display._series import PALETTE, SMALLEST_TEXT, letters_in
+from sklearn_xai.display._series import PALETTE, letters_in, size_that_fits
 from sklearn_xai.display._signed_scale import SignedScale
 
 if TYPE_CHECKING:
@@ -47,13 +48,12 @@ QUANTITIES = {
 def scale_of(values: np.ndarray) -> tuple[Any, str]:
     """Return the colours of activations, white at 0, and at which end of the scale some lie beyond."""
     from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import LinearSegmentedColormap, Normalize
+    from matplotlib.colors import Normalize
 
     scale = SignedScale.of(values)
     if values.min(initial=0.0) < 0:
         return ScalarMappable(Normalize(-scale.limit, scale.limit), agreement_colors()), scale.extend
-    colors = LinearSegmentedColormap.from_list("activation", [NOTHING, AGREE], N=256)
-    return ScalarMappable(Normalize(0, scale.limit), colors), "max" if scale.extend == "both" else "neither"
+    return ScalarMappable(Normalize(0, scale.limit), share_colors()), "max" if scale.extend == "both" else "neither"
 
 
 def grid_shape(n: int) -> tuple[int, int]:
@@ -151,7 +151,7 @@ def draw_places(ax: Axes, values: np.ndarray, names: list[str], words: list[str]
     ax.set_yticks(np.arange(len(names)), names)
     if words:
         color_bar(ax, shown, quantity, extend)
-        size = fitting(inches_of(ax)[0], len(words))
+        size = size_that_fits(inches_of(ax)[0], len(words))
         ax.set_xticks(np.arange(len(words)), [shorten(word, 16) for word in words], rotation=90, fontsize=size)
     else:
         ax.locator_params(axis="x", integer=True)
@@ -162,13 +162,7 @@ def draw_places(ax: Axes, values: np.ndarray, names: list[str], words: list[str]
 def plain(ax: Axes) -> None:
     """Take away the frame and the marks of the ticks."""
     ax.tick_params(length=0, labelsize=ANNOTATION_SIZE, labelcolor=INK)
-    for spine in ax.spines.values():
-        spine.set_visible(False)
-
-
-def fitting(inches: float, n_lines: int) -> float:
-    """Return the font size at which so many lines fit beside each other into some inches."""
-    return float(np.clip(0.8 * 72 * inches / n_lines, SMALLEST_TEXT, ANNOTATION_SIZE))
+    no_frame(ax)
 
 
 # ---------------------------------------------------------------------- a whole set
@@ -213,7 +207,7 @@ def draw_units(
     plain(heat)
     letters = 72 * (width - left) / len(units)
     upright = len(str(units.max())) * 0.65 * ANNOTATION_SIZE > letters
-    font = fitting(width - left, len(units)) if upright else ANNOTATION_SIZE
+    font = size_that_fits(width - left, len(units)) if upright else ANNOTATION_SIZE
     heat.set_xticks(np.arange(len(units)), [str(unit) for unit in units], rotation=90 * upright, fontsize=font)
     heat.set_xlabel("unit", fontsize=ANNOTATION_SIZE, labelpad=2)
     _mark_rows(heat, labels, len(values), (width - left, high))
@@ -258,8 +252,7 @@ def _mark_rows(heat: Axes, labels: np.ndarray | None, n_rows: int, size: tuple[f
     width, height = size
     strip = heat.inset_axes((-1.6 * STRIP / width, 0.0, STRIP / width, 1.0))
     strip.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(n_rows - 0.5, -0.5))
-    for spine in strip.spines.values():
-        spine.set_visible(False)
+    no_frame(strip)
     heat.tick_params(axis="y", pad=72 * 2.0 * STRIP)
     if labels.dtype.kind == "f":
         strip.imshow(labels[:, None], cmap="viridis", aspect="auto", extent=(0.0, 1.0, n_rows - 0.5, -0.5))

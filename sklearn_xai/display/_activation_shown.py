@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_xai.base.nearby import Numbers
 from sklearn_xai.display._activation_reading import CALLER, Looking
-from sklearn_xai.tables import is_frame
+from sklearn_xai.display._image_plots import channels_first, limits_of
+from sklearn_xai.tables import is_frame, take_rows
 
 
 def shown_rows(looking: Looking, rows: np.ndarray, units: np.ndarray, max_columns: int) -> dict[str, Any]:
@@ -65,13 +67,7 @@ def as_images(inputs: np.ndarray) -> np.ndarray | None:
         raise ValueError(
             f"{CALLER} draws rows that are images, sequences or rows of a table. X has rows of {inputs.ndim - 1} axes."
         )
-    channels_last = inputs.ndim == 4 and inputs.shape[1] not in (1, 3) and inputs.shape[-1] in (1, 3)
-    return np.moveaxis(inputs, -1, 1) if channels_last else inputs
-
-
-def limits_of(images: np.ndarray) -> tuple[float, float]:
-    """Return the smallest and the largest number of images."""
-    return float(images.min()), float(images.max())
+    return channels_first(inputs)
 
 
 def _table(X: Any, rows: np.ndarray, names: list[str], max_columns: int, n_data: int | None = None) -> dict[str, Any]:
@@ -108,38 +104,27 @@ def table_rows(X: Any, rows: np.ndarray, n_data: int) -> tuple[np.ndarray, np.nd
         column of categories, the share of the most frequent one of these rows.
     """
     values = np.empty((*rows.shape, X.shape[1]), dtype=object)
-    deviations = np.full(values.shape, np.nan)
-    strength = np.zeros(X.shape[1])
+    every = _deviations(X, n_data)
+    deviations, strength = every[rows], np.zeros(X.shape[1])
     for j in range(X.shape[1]):
         column = X.iloc[:, j].to_numpy(dtype=object) if is_frame(X) else X[:, j]
         values[..., j] = column[rows]
-        numbers = as_numbers(X.iloc[:, j].to_numpy() if is_frame(X) else X[:, j])
-        if numbers is not None:
-            deviations[..., j] = standardised(numbers[rows], numbers[:n_data])
+        if np.isnan(every[:, j]).all():
+            strength[j] = np.mean([_most_frequent(own, column[:n_data]) for own in values[..., j]])
+        else:
             known = np.where(np.isfinite(deviations[..., j]), deviations[..., j], 0.0)
             strength[j] = np.abs(known.mean(axis=1)).mean()
-        else:
-            strength[j] = np.mean([_most_frequent(own, column[:n_data]) for own in values[..., j]])
     return values, deviations, strength
 
 
-def as_numbers(column: np.ndarray) -> np.ndarray | None:
-    """Return a column as numbers, None where it holds something else, or truths."""
-    import pandas as pd
-
-    series = pd.Series(column).infer_objects()
-    if not pd.api.types.is_numeric_dtype(series.dtype) or pd.api.types.is_bool_dtype(series.dtype):
-        return None
-    return series.to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def standardised(values: np.ndarray, data: np.ndarray) -> np.ndarray:
-    """Return values in standard deviations of data from their mean."""
-    known = data[np.isfinite(data)]
-    if not len(known):
-        return np.full(values.shape, np.nan)
-    width = known.std()
-    return (values - known.mean()) / (width if width > 0 else 1.0)
+def _deviations(X: Any, n_data: int) -> np.ndarray:
+    """Return the cells of a table in standard deviations of the first rows from their mean; NaN for no number."""
+    numbers = Numbers(take_rows(X, slice(n_data)))
+    cells = np.full(X.shape, np.nan)
+    cells[:, numbers.is_number] = numbers.values(X)
+    known = np.isfinite(cells[:n_data])
+    mean = np.where(known, cells[:n_data], 0.0).sum(axis=0) / np.maximum(1, known.sum(axis=0))
+    return (cells - mean) / np.where(numbers.spread > 0, numbers.spread, 1.0)
 
 
 def _most_frequent(own: np.ndarray, column: np.ndarray) -> float:

@@ -11,6 +11,7 @@ from sklearn_xai._checks import check_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
@@ -123,6 +124,19 @@ def clean(ax: Axes, *, grid: bool = True) -> None:
     if grid:
         ax.grid(axis="x", color=GRID, linewidth=0.8)
         ax.set_axisbelow(True)
+
+
+def no_frame(ax: Axes) -> None:
+    """Take away the lines around axes."""
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+def finish_bar(bar: Colorbar, label: str) -> None:
+    """Write what the colours of a bar mean, and take away its frame."""
+    bar.set_label(label, fontsize=ANNOTATION_SIZE, color=INK)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(length=0, labelsize=ANNOTATION_SIZE, labelcolor=INK)
 
 
 def set_rows(ax: Axes, labels: Iterable[str]) -> None:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sklearn_xai.display._common import ANNOTATION_SIZE, INK, inches_of, shorten
+from sklearn_xai.display._common import ANNOTATION_SIZE, INK, finish_bar, inches_of, no_frame, shorten
 from sklearn_xai.display._dissection_tables import concepts_of, largest_iou, short_concept
-from sklearn_xai.display._heatmap import AGREE, NOTHING
-from sklearn_xai.display._series import SMALLEST_TEXT
+from sklearn_xai.display._heatmap import share_colors
+from sklearn_xai.display._series import letters_in, size_that_fits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,8 +47,6 @@ def heatmap_size(dissection: NetworkDissection, units: np.ndarray) -> tuple[floa
 
 def draw_iou(ax: Axes, dissection: NetworkDissection, units: np.ndarray, concepts: np.ndarray, **kwargs: Any) -> Any:
     """Draw the IoU of units and concepts, and a frame about each detector's concept; return the image of colours."""
-    from matplotlib.colors import LinearSegmentedColormap
-
     pairs = [concepts_of(dissection)[j] for j in concepts]
     new = np.array([a != b for (a, _), (b, _) in zip(pairs[1:], pairs[:-1], strict=True)], dtype=float)
     x = np.arange(len(pairs)) + BESIDE * np.concatenate([[0.0], np.cumsum(new)])
@@ -61,8 +59,7 @@ def draw_iou(ax: Axes, dissection: NetworkDissection, units: np.ndarray, concept
             colums.append(np.full(len(units), np.nan))
         edges.append(place + 0.5)
         colums.append(values[:, j])
-    colors = LinearSegmentedColormap.from_list("iou", [NOTHING, AGREE], N=256)
-    style = {"cmap": colors, "vmin": 0.0, "vmax": values.max() or 1.0, **kwargs}
+    style = {"cmap": share_colors(), "vmin": 0.0, "vmax": values.max() or 1.0, **kwargs}
     rows = np.arange(len(units) + 1) - 0.5
     mesh = ax.pcolormesh(edges, rows, np.ma.masked_invalid(np.stack(colums, axis=1)), **style)
     ax.set(xlim=(edges[0], edges[-1]), ylim=(len(units) - 0.5, -0.5))
@@ -84,9 +81,7 @@ def _frame_detectors(ax: Axes, dissection: NetworkDissection, units: np.ndarray,
 
 def _scale(ax: Axes, mesh: Any, dissection: NetworkDissection) -> None:
     bar = ax.figure.colorbar(mesh, ax=ax, fraction=0.04, pad=0.02, aspect=30)
-    bar.set_label("IoU of unit and concept", fontsize=ANNOTATION_SIZE, color=INK)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(length=0, labelsize=ANNOTATION_SIZE, labelcolor=INK)
+    finish_bar(bar, "IoU of unit and concept")
     if mesh.norm.vmin < dissection.iou_threshold <= mesh.norm.vmax:
         bar.ax.axhline(dissection.iou_threshold, color=INK, linewidth=1.2, linestyle="--")
 
@@ -94,18 +89,16 @@ def _scale(ax: Axes, mesh: Any, dissection: NetworkDissection) -> None:
 def _names(ax: Axes, dissection: NetworkDissection, units: np.ndarray, pairs: list[tuple[str, str]], x: np.ndarray):
     """Write units at the left, concepts below and their categories above."""
     width, height = inches_of(ax)
-    sizes = [0.75 * 72 * inches / n for inches, n in ((width, x[-1] + 1), (height, len(units)))]
-    across, down = (float(np.clip(size, SMALLEST_TEXT, ANNOTATION_SIZE)) for size in sizes)
+    across, down = size_that_fits(width, float(x[-1] + 1)), size_that_fits(height, len(units))
     ax.set_xticks(x, [shorten(short_concept(*pair), 24) for pair in pairs], rotation=90, fontsize=across, color=INK)
     ax.set_yticks(np.arange(len(units)), [shorten(dissection.unit_names_[k], 24) for k in units], color=INK)
     ax.tick_params(length=0)
     ax.tick_params(axis="y", labelsize=down)
-    for spine in ax.spines.values():
-        spine.set_visible(False)
+    no_frame(ax)
     names = [category for category, _ in pairs]
     for category in dict.fromkeys(names):
         inside = [j for j, name in enumerate(names) if name == category]
         cells = (x[inside[-1]] - x[inside[0]] + 1 + 0.6 * BESIDE) * width / (x[-1] + 1)
-        text = shorten(category, max(3, int(cells * 72 / (0.62 * ANNOTATION_SIZE))))
+        text = shorten(category, max(3, letters_in(0.94 * cells)))
         style: dict[str, Any] = {"fontsize": ANNOTATION_SIZE, "color": INK, "fontweight": "bold"}
         ax.text(x[inside[0]] - 0.5, -0.7, text, ha="left", va="bottom", **style)

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sklearn_xai.display._common import ANNOTATION_SIZE, INK, inches_of, number_text, shorten
-from sklearn_xai.display._image_plots import GAP_INCHES, LINE_INCHES, blank, cell_in, draw_picture, picture_of
+from sklearn_xai.display._image_plots import (
+    GAP_INCHES,
+    LINE_INCHES,
+    blank,
+    cell_in,
+    draw_picture,
+    limits_of,
+    picture_of,
+)
 from sklearn_xai.display._series import letters_in
 
 if TYPE_CHECKING:
@@ -38,7 +46,7 @@ def draw_top_images(ax: Axes, found: TopImages, labels: list[list[str]], **kwarg
     label = min(LABEL, 0.35 * width)
     cell_width, cell_height = (width - label) / n_top, height / n_units
     title = min(TITLE, 0.3 * cell_height)
-    limits = float(found.images.min()), float(found.images.max())
+    limits = limits_of(found.images)
     cells = np.empty((n_units, n_top), dtype=object)
     for k in range(n_units):
         top = height - k * cell_height - title

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from sklearn_xai.display._image_plots import channels_first
 from sklearn_xai.network._dissection_counts import ConceptCounts
 from sklearn_xai.network._top_rows import TopRows
 from sklearn_xai.network.activations import pool
@@ -41,7 +42,7 @@ def find_top_images(dissection: NetworkDissection, X: Any, units: np.ndarray, n_
     rows, activations = _top(dissection, X, layer_of, within, min(n_top, len(X)), caller)
     chosen, at = np.unique(rows, return_inverse=True)
     at = at.reshape(rows.shape)
-    images = _as_images(dissection._model.inputs(take_rows(X, chosen)))
+    images = channels_first(dissection._model.inputs(take_rows(X, chosen)))
     regions = np.zeros((*rows.shape, *images.shape[-2:]), dtype=bool)
     for batch, values in dissection._activations(take_rows(X, chosen), label=caller):
         for k, (i, unit) in enumerate(zip(layer_of, within, strict=True)):
@@ -104,9 +105,3 @@ def _check_images(dissection, X, units, caller):
             f"{caller} draws images, but rows of X come to the network with shape {shape}, not (n_channels, height, "
             f"width). {others} that excite each unit most."
         )
-
-
-def _as_images(inputs: np.ndarray) -> np.ndarray:
-    """Return images with channels first, or without channels."""
-    last = inputs.ndim == 4 and inputs.shape[1] not in (1, 3) and inputs.shape[-1] in (1, 3)
-    return np.moveaxis(inputs, -1, 1) if last else inputs

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_xai.network._unit_ablation import check_units
 from sklearn_xai.network.dissection import NetworkDissection
 
 if TYPE_CHECKING:
@@ -97,30 +98,10 @@ def detectors_first(dissection: NetworkDissection) -> np.ndarray:
 
 def chosen_units(dissection: NetworkDissection, units: Any, caller: str) -> np.ndarray:
     """Return the units that were asked for, by index, by name or by the concept they detect, each once."""
-    message = f"The 'units' parameter of {caller}"
-    names = list(dissection.unit_names_)
-    detectors = detectors_first(dissection)
-    found: list[int] = []
-    asked = [units] if isinstance(units, str) or np.ndim(units) == 0 else list(units)
-    for unit in asked:
-        by_concept = [int(k) for k in detectors if dissection.unit_concept_[k] == unit]
-        if isinstance(unit, str) and unit in names:
-            found.append(names.index(unit))
-        elif isinstance(unit, str) and by_concept:
-            found += by_concept
-        elif isinstance(unit, str):
-            known = ", ".join(sorted({repr(dissection.unit_concept_[k]) for k in detectors})) or "none"
-            raise ValueError(
-                f"{message} holds {unit!r}, neither the name of a unit, such as {names[0]!r}, nor a concept with a "
-                f"detector: {known}."
-            )
-        elif isinstance(unit, bool) or not isinstance(unit, int | np.integer) or not 0 <= unit < len(names):
-            raise ValueError(f"{message} must hold indices from 0 to {len(names) - 1}, or names. Got {unit!r}.")
-        else:
-            found.append(int(unit))
-    if not found:
-        raise ValueError(f"{message} is empty. Give at least one unit, or None for the detectors.")
-    return np.array(list(dict.fromkeys(found)))
+    concepts: dict[str, list[int]] = {}
+    for unit in detectors_first(dissection).tolist():
+        concepts.setdefault(dissection.unit_concept_[unit], []).append(unit)
+    return check_units(units, dissection.unit_names_, concepts, caller)
 
 
 def detectors_text(dissection: NetworkDissection) -> str:

@@ -15,13 +15,14 @@ from sklearn_xai.display._common import (
     NEUTRAL,
     POSITIVE,
     clean,
+    finish_bar,
     inches_of,
     number_text,
     set_rows,
     shorten,
     span_around,
 )
-from sklearn_xai.display._heatmap import AGREE, NOTHING, _name_sides, ink_on
+from sklearn_xai.display._heatmap import ink_on, name_sides, share_colors
 from sklearn_xai.display._series import PALETTE, even_numbers
 
 if TYPE_CHECKING:
@@ -124,23 +125,18 @@ def _measure_limits(ax: Axes, values: np.ndarray, better: str, task: str) -> Non
 # ---------------------------------------------------------------------- classes
 def draw_confusion(ax: Axes, evaluation: ModelEvaluation, **kwargs: Any) -> None:
     """Draw which class is taken for which: shares of each true class, and numbers of rows where they fit."""
-    from matplotlib.colors import LinearSegmentedColormap
-
     confusion: Any = evaluation.confusion
     counts = confusion.to_numpy()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    cmap = LinearSegmentedColormap.from_list("shares", [NOTHING, AGREE], N=256)
-    image = ax.imshow(shares, **{"cmap": cmap, "vmin": 0.0, "vmax": 1.0, "aspect": "auto", **kwargs})
+    image = ax.imshow(shares, **{"cmap": share_colors(), "vmin": 0.0, "vmax": 1.0, "aspect": "auto", **kwargs})
     ax.set_title("confusion: share of each true class", fontsize="medium", color=INK, loc="left")
     ax.set_xlabel("predicted class", fontsize=ANNOTATION_SIZE, color=INK)
     ax.set_ylabel("true class", fontsize=ANNOTATION_SIZE, color=INK)
-    _name_sides(ax, [str(label) for label in confusion.index])
+    name_sides(ax, [str(label) for label in confusion.index])
     width, height = (72 * inches / len(counts) for inches in inches_of(ax))
     size = min(ANNOTATION_SIZE, 0.24 * width, 0.38 * height)
     if size < 5:
-        bar = ax.figure.colorbar(image, ax=ax, fraction=0.05, pad=0.03)
-        bar.outline.set_visible(False)
-        bar.ax.tick_params(length=0, labelsize=ANNOTATION_SIZE, labelcolor=INK)
+        finish_bar(ax.figure.colorbar(image, ax=ax, fraction=0.05, pad=0.03), "")
         return
     for (i, j), count in np.ndenumerate(counts):
         color = ink_on(np.ravel(image.cmap(image.norm(shares[i, j]))))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sklearn_xai.display._common import ANNOTATION_SIZE, INK, MINUS, inches_of, shorten
+from sklearn_xai.display._common import ANNOTATION_SIZE, INK, MINUS, finish_bar, inches_of, no_frame, shorten
 from sklearn_xai.display._series import SMALLEST_TEXT
 
 if TYPE_CHECKING:
@@ -27,6 +27,13 @@ def agreement_colors() -> Colormap:
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("agreement", [DISAGREE, NOTHING, AGREE], N=511)
+
+
+def share_colors() -> Colormap:
+    """Return the colours from 0 (white) to the largest number (teal)."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("share", [NOTHING, AGREE], N=256)
 
 
 def ink_on(color: Any) -> str:
@@ -84,23 +91,18 @@ def draw_square(
     The scale reaches from 0 to 1, or from -1 when a number is negative. With `annotate` "auto" cells are written in
     when a readable number fits; what is unknown is grey, and "n/a" is written into it.
     """
-    from matplotlib.colors import LinearSegmentedColormap
-
-    colors = agreement_colors()
     low = -1.0 if np.nanmin(np.append(matrix, 0.0)) < 0 else 0.0
-    cmap = colors if low else LinearSegmentedColormap.from_list("agreement_positive", [NOTHING, AGREE], N=256)
+    cmap = agreement_colors() if low else share_colors()
     style = {"cmap": cmap, "vmin": low, "vmax": 1.0, "interpolation": "nearest", "aspect": "auto", **kwargs}
     ax.set_facecolor(UNKNOWN)
     image = ax.imshow(np.ma.masked_invalid(matrix), **style)
     bar = ax.figure.colorbar(image, ax=ax, fraction=0.05, pad=0.03, aspect=25)
     unknown = " (grey: n/a)" if not np.isfinite(matrix).all() else ""
-    bar.set_label(label + unknown, fontsize=ANNOTATION_SIZE, color=INK)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(length=0, labelsize=ANNOTATION_SIZE, labelcolor=INK)
+    finish_bar(bar, label + unknown)
     bar.locator = _tenths(low)
     bar.update_ticks()
 
-    _name_sides(ax, names)
+    name_sides(ax, names)
     width, height = (72 * inches / len(matrix) for inches in inches_of(ax))
     size = min(ANNOTATION_SIZE, ANNOTATION_SHARE * width, 0.6 * height)
     if annotate is True or (annotate == "auto" and size >= SMALLEST_ANNOTATION):
@@ -116,7 +118,7 @@ def _tenths(low: float) -> Any:
     return FixedLocator([-1, -0.5, 0, 0.5, 1] if low else [0, 0.25, 0.5, 0.75, 1])
 
 
-def _name_sides(ax: Axes, names: Sequence[str]) -> None:
+def name_sides(ax: Axes, names: Sequence[str]) -> None:
     """Write the names at the left and below, in a size that suits the cells."""
     n_names = len(names)
     width, height = inches_of(ax)
@@ -127,5 +129,4 @@ def _name_sides(ax: Axes, names: Sequence[str]) -> None:
     ax.set_xticks(np.arange(n_names), texts, rotation=90 if upright else 0, fontsize=size, color=INK)
     ax.set_yticks(np.arange(n_names), texts, fontsize=size, color=INK)
     ax.tick_params(length=0)
-    for spine in ax.spines.values():
-        spine.set_visible(False)
+    no_frame(ax)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sklearn_xai.display._common import ANNOTATION_SIZE, INK, MISSING, inches_of, shorten
+from sklearn_xai.display._common import ANNOTATION_SIZE, INK, MISSING, finish_bar, inches_of, no_frame, shorten
+from sklearn_xai.display._series import letters_in
 from sklearn_xai.display._signed_scale import SignedScale, signed_colormap
 
 if TYPE_CHECKING:
@@ -33,6 +34,17 @@ class Panel:
 def summed_over_channels(attributions: np.ndarray) -> np.ndarray:
     """Return attributions of images as (n, H, W)."""
     return attributions if attributions.ndim == 3 else attributions.sum(axis=1)
+
+
+def channels_first(images: np.ndarray) -> np.ndarray:
+    """Return images as (n, C, H, W), or (n, H, W) without channels; one or three at the end are taken for channels."""
+    last = images.ndim == 4 and images.shape[1] not in (1, 3) and images.shape[-1] in (1, 3)
+    return np.moveaxis(images, -1, 1) if last else images
+
+
+def limits_of(images: np.ndarray) -> tuple[float, float]:
+    """Return the smallest and the largest number of images."""
+    return float(images.min()), float(images.max())
 
 
 def picture_of(image: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
@@ -103,17 +115,14 @@ def blank(ax: Axes) -> None:
     """Make axes the invisible frame of the pictures inside."""
     ax.set(xticks=[], yticks=[])
     ax.patch.set_visible(False)
-    for spine in ax.spines.values():
-        spine.set_visible(False)
+    no_frame(ax)
 
 
 def color_bar(ax: Axes, shown: Any, quantity: str, extend: str) -> None:
     """Draw the scale of colours right of `ax`, with what they mean and arrows where values lie beyond."""
     arrows: dict[str, Any] = {"extend": extend, "extendfrac": 0.03}
     bar = ax.figure.colorbar(shown, ax=ax, fraction=0.04, pad=0.02, aspect=35, **arrows)
-    bar.set_label(fill(quantity, _letters(inches_of(ax)[1])), fontsize=ANNOTATION_SIZE)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(length=0, labelsize=ANNOTATION_SIZE)
+    finish_bar(bar, fill(quantity, max(8, letters_in(inches_of(ax)[1]))))
 
 
 def draw_picture(ax: Axes, picture: np.ndarray) -> None:
@@ -137,18 +146,13 @@ def _cells(ax: Axes, panels: list[Panel], *, doubled: bool) -> np.ndarray:
             left = column * cell_width + part * side
             box = (left, bottom + GAP_INCHES, side - 0.04 * doubled, cell_height - title_height - GAP_INCHES)
             cells[i, part] = cell_in(ax, box, (width, height))
-        title = "\n".join(shorten(line, _letters(cell_width)) for line in panel.title)
+        title = "\n".join(shorten(line, max(8, letters_in(cell_width))) for line in panel.title)
         cells[i, 0].set_title(title, fontsize=ANNOTATION_SIZE, color=INK, pad=3, loc="left", linespacing=1.1)
     return cells
 
 
 def _title_inches(panels: list[Panel]) -> float:
     return LINE_INCHES * max(len(panel.title) for panel in panels) + 0.04
-
-
-def _letters(inches: float) -> int:
-    """Return how many letters of an annotation fit into some inches."""
-    return max(8, int(inches * 72 / (0.58 * ANNOTATION_SIZE)))
 
 
 def cell_in(ax: Axes, box: tuple[float, float, float, float], size: tuple[float, float]) -> Axes:

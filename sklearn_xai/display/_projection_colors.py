@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sklearn_xai._checks import meant
-from sklearn_xai.display._common import ANNOTATION_SIZE, INK, MISSING, MUTED, POSITIVE, lay_out, shorten, value_text
+from sklearn_xai.display._common import (
+    ANNOTATION_SIZE,
+    MISSING,
+    MUTED,
+    POSITIVE,
+    finish_bar,
+    lay_out,
+    shorten,
+    value_text,
+)
 from sklearn_xai.display._series import PALETTE
 from sklearn_xai.display._signed_scale import SignedScale, signed_colormap
 from sklearn_xai.models import is_mapping
@@ -196,10 +205,9 @@ def _draw_numbers(ax: Axes, points: np.ndarray, coloring: Coloring, style: dict[
         found = _draw(ax, points[known], {**style, **look, "c": values[known]})
         drawn.append(found)
         bar = ax.figure.colorbar(found, ax=ax, extend=extend, fraction=0.05, pad=0.02)
-        bar.outline.set_visible(False)
         if bar.solids is not None:
             bar.solids.set_alpha(1)
-        bar.set_label(shorten(coloring.name, 50), color=INK)
+        finish_bar(bar, shorten(coloring.name, 50))
     if not known.all():
         ax.legend(
             loc="upper right",

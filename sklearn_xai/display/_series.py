@@ -84,7 +84,7 @@ def letters_in(inches: float, size: float = ANNOTATION_SIZE) -> int:
     return int(inches * 72 / (0.58 * size))
 
 
-def size_that_fits(inches: float, n_lines: int) -> float:
+def size_that_fits(inches: float, n_lines: float) -> float:
     """Return the font size at which `n_lines` lines fit into some inches, within what can be read."""
     return float(np.clip(inches * 72 / (LINE_HEIGHT * max(n_lines, 1)), SMALLEST_TEXT, ANNOTATION_SIZE))
 

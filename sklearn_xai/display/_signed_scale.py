@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sklearn_xai.display._common import NEGATIVE, POSITIVE
+from sklearn_xai.display._heatmap import ink_on
 
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
@@ -55,12 +56,7 @@ class SignedScale:
 
     def ink(self, value: float) -> str:
         """Return black or white, whichever reads better on the colour of a value (contrast at least 4.5)."""
-        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in self._unit(value)]
-        luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-        return "#000000" if (luminance + 0.05) ** 2 >= 1.05 * 0.05 else "#ffffff"
-
-    def _unit(self, value: float) -> list[float]:
-        return [part / 255 for part in _channels(self.background(value))]
+        return ink_on([part / 255 for part in _channels(self.background(value))])
 
 
 def signed_colormap(*, transparent: bool = False) -> Colormap:

@@ -17,7 +17,7 @@ from sklearn.utils import check_array
 from sklearn_xai._checks import check_whole, is_whole
 from sklearn_xai._rng import draw_seed, isolated_rng, own_random_state
 from sklearn_xai.network._neighbour_preservation import trustworthiness_continuity
-from sklearn_xai.tables import is_frame
+from sklearn_xai.tables import columns_of_no_numbers, is_frame
 
 METHODS = ("pca", "tsne", "umap", "opentsne")
 FEWEST_ROWS = 4
@@ -199,7 +199,7 @@ def checked_rows(X, caller):
         When they are no numbers, too few, miss values, or are all the same: the message says which columns.
     """
     if is_frame(X):
-        bad = [str(name) for name, dtype in zip(X.columns, X.dtypes, strict=True) if not _is_number(dtype)]
+        bad = columns_of_no_numbers(X)
         if bad:
             raise ValueError(
                 f"{caller} projects numbers, but the columns {bad} of X hold other values. Encode them (OneHotEncoder, "
@@ -222,10 +222,6 @@ def checked_rows(X, caller):
     if np.ptp(X, axis=0).max() == 0:
         raise ValueError(f"{caller}: all {len(X)} rows of X are the same, so that there is nothing to project.")
     return X
-
-
-def _is_number(dtype):
-    return getattr(dtype, "_is_numeric", dtype.kind in "fiub")
 
 
 # ---------------------------------------------------------------------- parameters

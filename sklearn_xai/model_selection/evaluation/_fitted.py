@@ -8,7 +8,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from sklearn_xai.model_selection.inputs import n_rows, take_rows
 from sklearn_xai.models import ExplainedModel, Layout, is_mapping, is_module, is_net, split_pipeline
-from sklearn_xai.tables import is_frame
+from sklearn_xai.tables import columns_of_no_numbers, is_frame
 
 
 class FittedModel:
@@ -161,11 +161,7 @@ def _check_numbers(X, caller):
     """Raise where a network would be given columns that hold no numbers."""
     if not is_frame(X):
         return
-    bad = [
-        str(name)
-        for name, dtype in zip(X.columns, X.dtypes, strict=True)
-        if not getattr(dtype, "_is_numeric", dtype.kind in "fiub")
-    ]
+    bad = columns_of_no_numbers(X)
     if bad:
         raise ValueError(
             f"{caller}: a network takes numbers, but the columns {bad} of X hold other values. Put a ColumnTransformer "
