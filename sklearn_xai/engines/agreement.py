@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import rankdata
 
+from sklearn_xai._checks import check_whole, is_whole
 from sklearn_xai._rng import own_random_state
 
 __all__ = [
@@ -47,7 +48,7 @@ def _as_pair(a, b) -> tuple[np.ndarray, np.ndarray]:
     return _as_rows("a", a), _as_rows("b", b)
 
 
-def _unit_scale(rows: np.ndarray) -> np.ndarray:
+def unit_scale(rows: np.ndarray) -> np.ndarray:
     """Divide each row by its largest magnitude, so that no square or sum below can overflow or vanish."""
     largest = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)
     return rows / np.where(largest > 0, largest, 1.0)
@@ -55,8 +56,8 @@ def _unit_scale(rows: np.ndarray) -> np.ndarray:
 
 def _row_correlation(a: np.ndarray, b: np.ndarray, constant: np.ndarray) -> np.ndarray:
     """Pearson correlation of each row of `a` with that row of `b`; 0.0 where `constant` or a side does not vary."""
-    a = _unit_scale(a - a.mean(axis=1, keepdims=True))
-    b = _unit_scale(b - b.mean(axis=1, keepdims=True))
+    a = unit_scale(a - a.mean(axis=1, keepdims=True))
+    b = unit_scale(b - b.mean(axis=1, keepdims=True))
     return np.where(constant, 0.0, _row_cosine(a, b))
 
 
@@ -110,9 +111,8 @@ def draw_subsets(n_players, n_subsets, *, subset_size=None, random_state=0) -> n
     >>> draw_subsets(4, 3, subset_size=1).sum(axis=1)
     array([3, 3, 3])
     """
-    if not _is_count(n_subsets):
-        raise ValueError(f"'n_subsets' must be a positive integer. Got {n_subsets!r}.")
-    if subset_size is not None and not (_is_count(subset_size) and subset_size <= n_players):
+    check_whole(n_subsets, "n_subsets", "draw_subsets")
+    if subset_size is not None and not (is_whole(subset_size, 1) and subset_size <= n_players):
         raise ValueError(
             f"'subset_size' must be None or from 1 to {n_players}, the number of players. Got {subset_size!r}."
         )
@@ -121,10 +121,6 @@ def draw_subsets(n_players, n_subsets, *, subset_size=None, random_state=0) -> n
         subset_size = rng.randint(1, max(n_players, 2), size=(n_subsets, 1))
     places = rng.random_sample((n_subsets, n_players)).argsort(axis=1).argsort(axis=1)
     return places >= subset_size
-
-
-def _is_count(value) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)
 
 
 def subset_faithfulness(attributions, coalitions, values, full) -> np.ndarray:
@@ -177,9 +173,9 @@ def subset_faithfulness(attributions, coalitions, values, full) -> np.ndarray:
     if whole.shape != (n_rows, 1):
         raise ValueError(f"'full' must have shape ({n_rows},). Got shape {np.shape(full)}.")
 
-    scaled = _unit_scale(np.hstack([whole, answers]))
+    scaled = unit_scale(np.hstack([whole, answers]))
     drops = scaled[:, :1] - scaled[:, 1:]
-    players = _unit_scale(rows)
+    players = unit_scale(rows)
     sums = players @ (~kept).T.astype(np.float64)
     # Rounding errors correlate too, and sometimes highly: what moves no more than rounding does is constant.
     silent = _spread(drops) <= 8 * _resolution(values, full)
@@ -213,7 +209,7 @@ def spearman(a, b) -> np.ndarray:
     return _row_correlation(rankdata(a, axis=1), rankdata(b, axis=1), np.zeros(len(a), dtype=bool))
 
 
-def _top_weights(rows: np.ndarray, k: int) -> np.ndarray:
+def top_weights(rows: np.ndarray, k: int) -> np.ndarray:
     """Give each player its share of the `k` top places: 1, 0, or an equal share of the places that a tie leaves."""
     size = np.abs(rows)
     last = np.partition(size, -k, axis=1)[:, [-k]]
@@ -252,13 +248,12 @@ def top_k_overlap(a, b, k) -> np.ndarray:
     >>> top_k_overlap([[9, -8, 1], [0, 0, 0]], [[-7, 1, 8], [0, 0, 0]], k=2)
     array([0.5, 0. ])
     """
-    if not _is_count(k):
-        raise ValueError(f"The 'k' parameter of top_k_overlap must be a positive integer. Got {k!r}.")
+    check_whole(k, "k", "top_k_overlap")
     a, b = _as_pair(a, b)
     if a.size == 0:
         return np.zeros(len(a))
     k = min(int(k), a.shape[1])
-    top_a, top_b = _top_weights(a, k), _top_weights(b, k)
+    top_a, top_b = top_weights(a, k), top_weights(b, k)
     larger = np.maximum(top_a.sum(axis=1), top_b.sum(axis=1))
     return np.minimum(top_a, top_b).sum(axis=1) / np.where(larger > 0, larger, 1.0)
 
@@ -309,7 +304,7 @@ def cosine(a, b) -> np.ndarray:
     array([1., 0., 0.])
     """
     a, b = _as_pair(a, b)
-    return _row_cosine(_unit_scale(a), _unit_scale(b))
+    return _row_cosine(unit_scale(a), unit_scale(b))
 
 
 def _places(size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -45,7 +45,7 @@ class Judged:
         if full.ndim == 1:
             parts = [(values, None)]
         else:
-            parts = [(part, k) for k, part in enumerate(_by_output(values, full.shape[1]))]
+            parts = [(part, k) for k, part in enumerate(by_output(values, full.shape[1]))]
         columns = full.reshape(len(full), -1).T
         self.parts = [
             JudgedOutput(explainer, X, check_finite(part, metric), column, k, removal, targets, metric)
@@ -206,7 +206,7 @@ def first_players(order, counts):
     return place[:, None, :] < np.asarray(counts)[:, None]
 
 
-def _by_output(values, n_outputs) -> list[np.ndarray]:
+def by_output(values, n_outputs) -> list[np.ndarray]:
     """Give the attributions of each output, whether they come as blocks of columns or on a last axis."""
     if values.ndim == 2:
         return list(values.reshape(len(values), n_outputs, -1).transpose(1, 0, 2))

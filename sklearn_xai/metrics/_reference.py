@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sklearn_xai.metrics._judged import Judged, _by_output
+from sklearn_xai.metrics._judged import Judged, by_output
 
 
 class Compared:
@@ -64,7 +64,7 @@ def _values_of(reference, explainer, X, n_outputs, n_rows, metric):
             f"The 'reference' parameter of {metric} must have attributions of each of the {n_outputs} explained "
             f"outputs. Got shape {values.shape}."
         )
-    return [values] if n_outputs == 1 else _by_output(values, n_outputs)
+    return [values] if n_outputs == 1 else by_output(values, n_outputs)
 
 
 def _alike(a, row_shape, b, metric):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import numpy as np
 
+from sklearn_xai._checks import check_whole
 from sklearn_xai.metrics._judged import Judged, first_players
 from sklearn_xai.metrics._registry import explanation_metric
 
@@ -103,8 +102,8 @@ def _counts(n_players, n_steps, metric):
     """Return how many players are gone after each step."""
     if n_steps is None:
         n_steps = MAX_STEPS
-    elif not isinstance(n_steps, Integral) or isinstance(n_steps, bool) or n_steps < 1:
-        raise ValueError(f"The 'n_steps' parameter of {metric} must be None or a positive integer. Got {n_steps!r}.")
+    else:
+        check_whole(n_steps, "n_steps", metric, none="None")
     return np.unique(np.rint(np.linspace(0, n_players, min(n_steps, n_players) + 1)).astype(int))
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import numpy as np
 
+from sklearn_xai._checks import is_whole
 from sklearn_xai.metrics._judged import Judged, first_players
 from sklearn_xai.metrics._registry import explanation_metric
 
@@ -138,7 +137,7 @@ def _prediction_gap(judged, k, keep, sample_wise, random_state):
     n_players = judged.parts[0].n_players
     if k is None:
         k = max(1, round(n_players / 4))
-    elif not isinstance(k, Integral) or isinstance(k, bool) or not 1 <= k <= n_players:
+    elif not is_whole(k, 1) or k > n_players:
         raise ValueError(
             f"The 'k' parameter of {judged.metric} must be None or from 1 to {n_players}, the number of players. Got "
             f"{k!r}."

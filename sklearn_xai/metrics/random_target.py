@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import numpy as np
 
+from sklearn_xai._checks import check_whole
 from sklearn_xai._rng import own_random_state
 from sklearn_xai.metrics._judged import check_explainer
 from sklearn_xai.metrics._refitting import Refitting, mean_of
@@ -89,8 +88,7 @@ def random_target(
     """
     check_explainer(explainer, "random_target")
     _check_outputs(explainer)
-    if not isinstance(n_targets, Integral) or isinstance(n_targets, bool) or n_targets < 1:
-        raise ValueError(f"The 'n_targets' parameter of random_target must be a positive integer. Got {n_targets!r}.")
+    check_whole(n_targets, "n_targets", "random_target")
     compare = similarity_of(similarity, "random_target")
     refitting = Refitting(explainer, X, metric="random_target", random_state=0)
     values = explainer.transform(X) if attributions is None else attributions

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import numpy as np
 
+from sklearn_xai._checks import check_whole
 from sklearn_xai.metrics._refitting import mean_of
 from sklearn_xai.metrics._registry import explanation_metric
 from sklearn_xai.metrics.randomisation_curve import Cascade
@@ -240,8 +239,8 @@ def efficient_parameter_randomisation(
     True
     """
     metric = "efficient_parameter_randomisation"
-    if n_bins is not None and (not isinstance(n_bins, Integral) or isinstance(n_bins, bool) or n_bins < 2):
-        raise ValueError(f"The 'n_bins' parameter of {metric} must be None or at least 2. Got {n_bins!r}.")
+    if n_bins is not None:
+        check_whole(n_bins, "n_bins", metric, least=2, none="None")
     cascade = Cascade(explainer, X, metric=metric, random_state=random_state)
     trained = cascade.refitting.own(attributions)
     randomised = cascade.randomised(len(cascade.layers) - 1, cascade.refitting.attributions)

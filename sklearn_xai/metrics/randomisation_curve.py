@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from sklearn.utils import Bunch
 
+from sklearn_xai._checks import check_whole
 from sklearn_xai._rng import draw_seed, own_random_state
 from sklearn_xai.base.nearby import numbers_of
 from sklearn_xai.engines.agreement import cosine, spearman
@@ -177,10 +178,7 @@ class Cascade:
 
     def _noisy_copies(self, n_samples, noise):
         """Return a function that yields the rows with noise, the same in each call."""
-        if not isinstance(n_samples, Integral) or isinstance(n_samples, bool) or n_samples < 1:
-            raise ValueError(
-                f"The 'n_samples' parameter of {self.metric} must be a positive integer. Got {n_samples!r}."
-            )
+        check_whole(n_samples, "n_samples", self.metric)
         if not isinstance(noise, Real) or not 0 < noise < np.inf:
             raise ValueError(f"The 'noise' parameter of {self.metric} must be a positive number. Got {noise!r}.")
         numbers = numbers_of(self.refitting.explainer, self.refitting.rows)

@@ -94,7 +94,7 @@ def explain_job(explainer, job, X, y, train, X_eval, fit_params, noise):
     """Train one model and give (number, attributions) of each of its conditions, and the fitted explainer."""
     X_train, y_train = (X, y) if train is None else (take_rows(X, train), None if y is None else take_rows(y, train))
     if train is not None:
-        fit_params = {name: _share(value, train, n_rows(X)) for name, value in fit_params.items()}
+        fit_params = {name: share_of_rows(value, train, n_rows(X)) for name, value in fit_params.items()}
     fitted, found = _fit(clone(explainer), job, X_train, y_train, fit_params), []
     for place in job.places:
         used, rows = fitted, X_eval
@@ -212,6 +212,7 @@ def check_retrainable(explainer, y, sources, caller):
         )
 
 
-def _share(value, indices, n_samples):
+def share_of_rows(value, indices, n_samples):
+    """Return of a parameter of ``fit`` what belongs to some rows; all of it where it has no entry for each row."""
     per_row = hasattr(value, "__len__") and not isinstance(value, str | dict) and np.ndim(value) > 0
     return take_rows(value, indices) if per_row and n_rows(value) == n_samples else value

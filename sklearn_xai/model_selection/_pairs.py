@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import rankdata, t
 
 from sklearn_xai._rng import own_random_state
-from sklearn_xai.engines.agreement import _top_weights, _unit_scale
+from sklearn_xai.engines.agreement import top_weights, unit_scale
 
 MEASURES = ("spearman", "top_k_overlap", "sign_agreement", "cosine")
 LOWEST = {"spearman": -1.0, "top_k_overlap": 0.0, "sign_agreement": 0.0, "cosine": -1.0}
@@ -50,8 +50,8 @@ class _Prepared:
     def __init__(self, values, k):
         ranks = rankdata(values, axis=1)
         self.ranks = _unit_length(ranks - ranks.mean(axis=1, keepdims=True))
-        self.direction = _unit_length(_unit_scale(values))
-        self.top = _top_weights(values, k)
+        self.direction = _unit_length(unit_scale(values))
+        self.top = top_weights(values, k)
         self.n_top = self.top.sum(axis=1)
         self.sign = np.sign(values)
         self.spoken = np.abs(self.sign)

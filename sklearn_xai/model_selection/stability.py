@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils import Bunch
 
+from sklearn_xai._checks import check_whole
 from sklearn_xai.model_selection._conditions import Conditions, check_retrainable, check_sources, make_noise
 from sklearn_xai.model_selection._summary import summarise
 from sklearn_xai.model_selection.folds import explain_conditions, splits_and_params
@@ -298,16 +299,14 @@ def _levels(conditions, n, caller):
 
 
 def _check_amounts(n_repeats, noise, caller):
-    if not isinstance(n_repeats, int | np.integer) or isinstance(n_repeats, bool) or n_repeats < 2:
-        raise ValueError(f"The 'n_repeats' parameter of {caller} must be an integer of at least 2. Got {n_repeats!r}.")
+    check_whole(n_repeats, "n_repeats", caller, least=2)
     if not noise > 0:
         raise ValueError(f"The 'noise' parameter of {caller} must be positive. Got {noise!r}.")
 
 
 def _check_summary(top_k, n_bootstrap, confidence_level, caller):
-    for name, value in (("top_k", top_k), ("n_bootstrap", n_bootstrap)):
-        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"The {name!r} parameter of {caller} must be a positive integer. Got {value!r}.")
+    check_whole(top_k, "top_k", caller)
+    check_whole(n_bootstrap, "n_bootstrap", caller)
     if not 0 < confidence_level < 1:
         raise ValueError(
             f"The 'confidence_level' parameter of {caller} must be between 0 and 1. Got {confidence_level!r}."

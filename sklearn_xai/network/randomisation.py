@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from numbers import Integral
 
 import torch
 from torch import nn
 
+from sklearn_xai._checks import is_whole
 from sklearn_xai._rng import draw_seed, isolated_rng, own_random_state
 from sklearn_xai.models import check_network_is_fitted, is_module, is_network, split_pipeline, unwrap
 
@@ -199,8 +199,7 @@ def _choose(known, n_layers, layers, order):
                 f"counted from the output, from 1 to {len(known)}."
             )
         return known
-    whole = isinstance(n_layers, Integral) and not isinstance(n_layers, bool)
-    if not whole or not 0 <= n_layers <= len(known):
+    if not is_whole(n_layers) or n_layers > len(known):
         raise ValueError(
             f"The 'n_layers' parameter of layer_randomisation must be a whole number from 0 to {len(known)}, the "
             f"number of layers of the network. Got {n_layers!r}."

@@ -194,9 +194,9 @@ def test_no_rows_and_images_are_rows_too():
         (lambda: cosine([[1, np.nan]], [[1, 2]]), "'a' must be finite.* 1 rows, first in row 0"),
         (lambda: cosine([[1, 2]], [[np.inf, 2]]), "'b' must be finite"),
         (lambda: cosine(1, 2), "'a' must have one row per sample"),
-        (lambda: top_k_overlap([[1]], [[1]], 0), "'k' parameter.* positive integer. Got 0"),
-        (lambda: top_k_overlap([[1]], [[1]], True), "'k' parameter.* positive integer. Got True"),
-        (lambda: draw_subsets(3, 0), "'n_subsets' must be a positive integer. Got 0"),
+        (lambda: top_k_overlap([[1]], [[1]], 0), "'k' parameter.* whole number from 1. Got 0"),
+        (lambda: top_k_overlap([[1]], [[1]], True), "'k' parameter.* whole number from 1. Got True"),
+        (lambda: draw_subsets(3, 0), "'n_subsets' parameter.* whole number from 1. Got 0"),
         (lambda: draw_subsets(3, 5, subset_size=4), "'subset_size' must be None or from 1 to 3"),
         (
             lambda: subset_faithfulness([[1, 2]], [[True]], [[1]], [1]),

@@ -226,7 +226,9 @@ def test_what_cannot_be_asked_for(explainer):
     with pytest.raises(ValueError, match="'kind' parameter of perturbation_curve must be .* Got 'delete'"):
         perturbation_curve(explainer, ROW, kind="delete")
     for n_steps in (0, 2.5, True):
-        with pytest.raises(ValueError, match="'n_steps' parameter of deletion_auc must be None or a positive integer"):
+        with pytest.raises(
+            ValueError, match="'n_steps' parameter of deletion_auc must be a whole number from 1, or None"
+        ):
             deletion_auc(explainer, ROW, n_steps=n_steps)
     for fractions in ((), (0.0, 0.5), (1.5,), (np.nan,)):
         with pytest.raises(ValueError, match="'fractions' parameter of sufficiency must hold numbers above 0"):

@@ -385,13 +385,13 @@ def test_one_clear_error():
             metric(explainer, X, layers=["hidden"])
         with pytest.raises(ValueError, match=f"{metric.__name__} needs layers to be drawn anew"):
             metric(explainer, X, layers=[])
-    with pytest.raises(ValueError, match="'n_samples' parameter of smooth_.* positive integer. Got 0"):
+    with pytest.raises(ValueError, match="'n_samples' parameter of smooth_.* whole number from 1. Got 0"):
         smooth_parameter_randomisation(explainer, X, n_samples=0)
     with pytest.raises(ValueError, match="'noise' parameter of smooth_.* positive number. Got -1"):
         smooth_parameter_randomisation(explainer, X, noise=-1)
     with pytest.raises(ValueError, match="Leave 'attributions' or 'n_samples' None"):
         parameter_randomisation_curve(explainer, X, attributions=X, n_samples=3)
-    with pytest.raises(ValueError, match="'n_bins' parameter .* at least 2. Got 1"):
+    with pytest.raises(ValueError, match="'n_bins' parameter .* whole number from 2, or None. Got 1"):
         efficient_parameter_randomisation(explainer, X, n_bins=1)
     with pytest.raises(ValueError, match="'n_targets' parameter of random_target"):
         random_target(SaliencyExplainer(mlp(3, 2)).fit(X), X, n_targets=0)

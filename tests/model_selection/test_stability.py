@@ -126,7 +126,7 @@ def test_bad_input_ends_in_one_clear_error(linear, regression, X, y):
         explanation_stability(explainer, X, y, n_bootstrap=0)
     with pytest.raises(ValueError, match="'confidence_level' parameter of explanation_stability .* Got 95"):
         explanation_stability(explainer, X, y, confidence_level=95)
-    with pytest.raises(ValueError, match="'top_k' parameter of \\w+ must be a positive integer"):
+    with pytest.raises(ValueError, match="'top_k' parameter of \\w+ must be a whole number from 1"):
         explanation_stability(explainer, X, y, top_k=0)
     with pytest.raises(TypeError, match="class LinearExplainer: make one"):
         explanation_stability(linear, X, y)
@@ -143,7 +143,9 @@ def test_bad_input_ends_in_one_clear_error(linear, regression, X, y):
         with pytest.raises(ValueError, match=f"'{name}' parameter .* is for the folds, which 'sources' does not name"):
             explanation_stability(explainer, X, y, sources="seeds", **{name: value})
     for n_repeats in (1, 2.0, True):
-        with pytest.raises(ValueError, match="'n_repeats' parameter of explanation_stability must be an integer of at"):
+        with pytest.raises(
+            ValueError, match="'n_repeats' parameter of explanation_stability must be a whole number from 2"
+        ):
             explanation_stability(explainer, X, y, sources="seeds", n_repeats=n_repeats)
     for noise in (0, -1, np.nan):
         with pytest.raises(ValueError, match="'noise' parameter of explanation_stability must be positive"):

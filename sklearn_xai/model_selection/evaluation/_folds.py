@@ -13,7 +13,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_xai._progress import track
-from sklearn_xai.model_selection._conditions import _share
+from sklearn_xai.model_selection._conditions import share_of_rows
 from sklearn_xai.model_selection.evaluation._fitted import FittedModel
 from sklearn_xai.model_selection.folds import limited_threads
 from sklearn_xai.model_selection.inputs import n_rows, take_rows
@@ -108,7 +108,7 @@ def _run_fold(task: Task, keep, train, test, seed):
     estimator, seconds = task.estimator, np.nan
     if task.trains:
         X, y = take_rows(task.X, train), task.y[train]
-        fit_params = {name: _share(value, train, n_rows(task.X)) for name, value in task.fit_params.items()}
+        fit_params = {name: share_of_rows(value, train, n_rows(task.X)) for name, value in task.fit_params.items()}
         start = perf_counter()
         estimator = train_clone(estimator, X, y, random_state=seed, fit_params=fit_params)
         seconds = perf_counter() - start
