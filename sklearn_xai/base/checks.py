@@ -174,7 +174,7 @@ def _check_numeric(X, caller):
     if bad:
         raise ValueError(
             f"{caller}: a network takes numbers, but the columns {bad} of X hold other values. Put a ColumnTransformer "
-            "in front of the net, in one Pipeline, and explain that: its attributions are those of the columns of X."
+            "in front of the net, in one Pipeline, and give that: its columns are then those of X."
         )
 
 

@@ -178,7 +178,7 @@ class ActivationDisplay(ActivationPictures):
         row : int, default=0
             Which row of X.
         units : int or list of int, default=None
-            Which units. None takes those whose activation is largest in this row, in their order.
+            Which units. None takes those whose absolute activation is largest in this row, in their order.
         max_units : int, default=16
             At most so many where `units` is None.
         name : str, default=None
@@ -215,7 +215,7 @@ class ActivationDisplay(ActivationPictures):
         strength = np.abs(values).reshape(len(values), -1).max(axis=1)
         chosen = chosen_units(strength, n_most) if units is None else looking.units(units)
         images = as_images(looking.inputs()) if values.ndim == 3 else None
-        notes = looking.left_out(chosen, ", those with the largest activation in this row") if units is None else []
+        notes = looking.left_out(chosen, ", those with the largest absolute activation in this row") if units is None else []
         display = cls(
             "feature_maps",
             values[chosen],

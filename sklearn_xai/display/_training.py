@@ -132,7 +132,8 @@ class TrainingDisplay:
         if history is None:
             raise TypeError(
                 f"The 'net' parameter of {cls.__name__}.from_net must be a fitted skorch net, or a Pipeline that ends "
-                f"in one: it has a history of its training. Got {type(net).__name__}."
+                f"in one: it has a history of its training. Got {type(net).__name__}"
+                f"{', which is not fitted yet' if hasattr(net, 'initialize_module') else ''}."
             )
         found = records_in(history)
         module = type(net.module_).__name__ if hasattr(net, "module_") else "?"

@@ -68,15 +68,15 @@ def highest(scores, n):
 class VectorQueries:
     """Mixin of what has ``vectors_`` of ``words_``, a ``_lookup`` of these, ``metric`` and ``n_neighbors``."""
 
-    def neighbours(self, words=None, n=None):
+    def neighbours(self, words=None, n_neighbors=None):
         """Which words are the nearest to words?
 
         Parameters
         ----------
         words : word, sequence of words, or vectors of shape (n_dimensions,) or (n_vectors, n_dimensions), default=None
             None takes all words.
-        n : int, default=None
-            How many neighbours each has, or all there are where these are fewer; None takes ``n_neighbors``.
+        n_neighbors : int, default=None
+            How many neighbours each has, or all there are where these are fewer; None takes that of the class.
 
         Returns
         -------
@@ -88,7 +88,7 @@ class VectorQueries:
 
         check_is_fitted(self)
         query = self._resolved(self.words_ if words is None else words)
-        n = min(self._number(n, "neighbours"), len(self.words_) - (query.places is not None))
+        n = min(self._number(n_neighbors, "neighbours"), len(self.words_) - (query.places is not None))
         found, similar = np.empty((len(query.vectors), n), dtype=int), np.empty((len(query.vectors), n))
         for part in gen_batches(len(found), max(1, _CHUNK_CELLS // len(self.words_))):
             scores = self._similarities(query.vectors[part], self.metric)
@@ -124,7 +124,7 @@ class VectorQueries:
             return float(found[0, 0])
         return pd.DataFrame(found, index=rows.labels, columns=columns.labels)
 
-    def analogy(self, a, b, c, n=None, *, method="add"):
+    def analogy(self, a, b, c, n_neighbors=None, *, method="add"):
         r"""A is to b as c is to what?
 
         The words w with the highest
@@ -139,8 +139,8 @@ class VectorQueries:
         Parameters
         ----------
         a, b, c : word, or vector of shape (n_dimensions,)
-        n : int, default=None
-            How many answers; None takes ``n_neighbors``.
+        n_neighbors : int, default=None
+            How many answers; None takes that of the class.
         method : {"add", "mul"}, default="add"
 
         Returns
@@ -158,7 +158,7 @@ class VectorQueries:
         scores = to_b - to_a + to_c if method == "add" else to_b * to_c / (to_a + _EPSILON)
         known = list({int(one.places[0]) for one in given if one.places is not None})
         scores[known] = -np.inf
-        n = min(self._number(n, "analogy"), len(scores) - len(known))
+        n = min(self._number(n_neighbors, "analogy"), len(scores) - len(known))
         found, best = highest(scores[None], n)
         return pd.DataFrame({"word": self.words_[found[0]].tolist(), "rank": np.arange(1, n + 1), "score": best[0]})
 
@@ -194,7 +194,7 @@ class VectorQueries:
         query = self._resolved(self.words_ if words is None else words)
         if query.places is None:
             raise ValueError(f"{type(self).__name__}.preserves_neighbours takes words. Got vectors as 'words'.")
-        k = self._number(n_neighbors, "preserves_neighbours", "n_neighbors")
+        k = self._number(n_neighbors, "preserves_neighbours")
         coordinates = _coordinates(projection, query, f"{type(self).__name__}.preserves_neighbours")
         found = neighbour_preservation(query.vectors, coordinates, k, self.metric)
         measures = {name: getattr(found, name) for name in ("kept", "trustworthiness", "continuity")}
@@ -239,11 +239,11 @@ class VectorQueries:
             )
         return query
 
-    def _number(self, n, method, name="n"):
+    def _number(self, n, method):
         """Return a number of neighbours that was given, or that of the class."""
         if n is None:
             return self.n_neighbors
-        return check_whole(n, name, f"{type(self).__name__}.{method}")
+        return check_whole(n, "n_neighbors", f"{type(self).__name__}.{method}")
 
     def _similarities(self, vectors, metric):
         return similarities(vectors, self.vectors_, metric, self._inverse_lengths)

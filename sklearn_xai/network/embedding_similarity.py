@@ -101,11 +101,11 @@ class EmbeddingSimilarity(VectorQueries, FitsEstimator, TransformerMixin, BaseEs
     >>> words = ["king", "queen", "man", "woman", "apple"]
     >>> vectors = [[3, 1, 0], [3, -1, 0], [1, 2, 0], [1, -2, 0], [0, 0, 1]]
     >>> similarity = EmbeddingSimilarity.from_vectors(words, vectors)
-    >>> similarity.neighbours("king", n=2)
+    >>> similarity.neighbours("king", n_neighbors=2)
        word neighbour  rank  similarity
     0  king     queen     1    0.800000
     1  king       man     2    0.707107
-    >>> similarity.analogy("man", "king", "woman", n=1)
+    >>> similarity.analogy("man", "king", "woman", n_neighbors=1)
         word  rank    score
     0  queen     1  1.365685
     """

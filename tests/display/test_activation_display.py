@@ -124,7 +124,7 @@ def test_the_units_of_largest_activation_are_drawn_in_their_order():
     strength = abs(hooked(module, "0", DIGITS)[3]).max(axis=(1, 2))
     display = ActivationDisplay.from_feature_maps(module, DIGITS, layer="0", row=3, max_units=2, ax=new())
     assert_array_equal(display.units, np.sort(np.argsort(-strength)[:2]))
-    assert "2 of 6 units, those with the largest activation in this row." in caption(display)
+    assert "2 of 6 units, those with the largest absolute activation in this row." in caption(display)
     display = ActivationDisplay.from_feature_maps(module, DIGITS, layer="0", units=[4, 1], ax=new())
     assert_array_equal(display.units, [4, 1])
     assert_allclose(display.activations, hooked(module, "0", DIGITS)[0, [4, 1]], rtol=1e-5)

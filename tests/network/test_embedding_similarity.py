@@ -44,7 +44,7 @@ def test_scikit_learns_checks(estimator, check):
 # ---------------------------------------------------------------------- neighbours of rows
 @pytest.mark.parametrize("metric", ["cosine", "euclidean", "manhattan", "chebyshev"])
 def test_neighbours_are_those_of_scikit_learn(metric):
-    found = EmbeddingSimilarity(vocabulary=NAMES, metric=metric).fit(X).neighbours(n=7)
+    found = EmbeddingSimilarity(vocabulary=NAMES, metric=metric).fit(X).neighbours(n_neighbors=7)
     distance, places = NearestNeighbors(n_neighbors=7, metric=metric, algorithm="brute").fit(X).kneighbors()
     assert_array_equal(found["word"], np.repeat(NAMES, 7))
     assert_array_equal(found["neighbour"], np.array(NAMES)[places.ravel()])
@@ -71,7 +71,7 @@ def test_rows_of_a_table_go_by_its_index():
     assert_array_equal(similarity.words_, NAMES)
     found = similarity.neighbours("word5")
     assert len(found) == 3
-    assert_frame_equal(found, EmbeddingSimilarity.from_vectors(NAMES, X).neighbours(["word5"], n=3))
+    assert_frame_equal(found, EmbeddingSimilarity.from_vectors(NAMES, X).neighbours(["word5"], n_neighbors=3))
     assert_array_equal(similarity.get_feature_names_out(), list("abcde"))
     assert_array_equal(similarity.similarity(table.iloc[:2], "word1").index, NAMES[:2])
     with pytest.raises(ValueError, match="feature names should match"):
@@ -82,13 +82,13 @@ def test_rows_of_a_table_go_by_its_index():
 
 def test_a_vector_may_stand_for_a_word():
     similarity = EmbeddingSimilarity.from_vectors(NAMES, X)
-    assert similarity.neighbours(X[4], n=1)["neighbour"].tolist() == ["word4"]
-    assert similarity.neighbours(torch.tensor(X[4:6]), n=1)["neighbour"].tolist() == ["word4", "word5"]
-    own = similarity.neighbours("word4", n=4)
-    also_itself = similarity.neighbours(X[4].tolist(), n=5)["similarity"]
+    assert similarity.neighbours(X[4], n_neighbors=1)["neighbour"].tolist() == ["word4"]
+    assert similarity.neighbours(torch.tensor(X[4:6]), n_neighbors=1)["neighbour"].tolist() == ["word4", "word5"]
+    own = similarity.neighbours("word4", n_neighbors=4)
+    also_itself = similarity.neighbours(X[4].tolist(), n_neighbors=5)["similarity"]
     assert_allclose(also_itself, [1, *own["similarity"]])
     assert similarity.similarity("word4", X[4]) == pytest.approx(1)
-    assert similarity.neighbours(X[4:6], n=2)["word"].tolist() == [0, 0, 1, 1]
+    assert similarity.neighbours(X[4:6], n_neighbors=2)["word"].tolist() == [0, 0, 1, 1]
 
 
 def test_similarity_of_two_and_of_many():
@@ -111,9 +111,9 @@ def test_a_zero_vector_is_like_nothing():
 
 def test_equals_come_in_their_order_and_there_are_no_more_neighbours_than_words():
     similarity = EmbeddingSimilarity.from_vectors(list("abcd"), np.ones((4, 2)))
-    assert similarity.neighbours("c", n=10)["neighbour"].tolist() == ["a", "b", "d"]
-    assert similarity.neighbours("a", n=2)["neighbour"].tolist() == ["b", "c"]
-    assert len(similarity.neighbours(np.ones(2), n=10)) == 4
+    assert similarity.neighbours("c", n_neighbors=10)["neighbour"].tolist() == ["a", "b", "d"]
+    assert similarity.neighbours("a", n_neighbors=2)["neighbour"].tolist() == ["b", "c"]
+    assert len(similarity.neighbours(np.ones(2), n_neighbors=10)) == 4
     assert len(EmbeddingSimilarity().fit([[1.0, 2.0]]).neighbours()) == 0
 
 
@@ -143,7 +143,7 @@ def test_planted_analogies_are_found(method, metric):
     similarity = EmbeddingSimilarity.from_vectors(*planted(seed=3), metric=metric)
     for i in range(6):
         j = (i + 1) % 6
-        found = similarity.analogy(f"a{i}", f"b{i}", f"a{j}", n=3, method=method)
+        found = similarity.analogy(f"a{i}", f"b{i}", f"a{j}", n_neighbors=3, method=method)
         assert found["word"][0] == f"b{j}"
         assert found["rank"].tolist() == [1, 2, 3]
         assert found["score"].is_monotonic_decreasing
@@ -155,7 +155,7 @@ def test_scores_are_those_of_the_equations():
     cosines = 1 - cdist(vectors, vectors, "cosine")
     a, b, c = cosines[[words.index(word) for word in ("a0", "b0", "a1")]]
     for method, scores in (("add", b - a + c), ("mul", (b + 1) * (c + 1) / 4 / ((a + 1) / 2 + 0.001))):
-        found = similarity.analogy("a0", "b0", "a1", n=len(words), method=method)
+        found = similarity.analogy("a0", "b0", "a1", n_neighbors=len(words), method=method)
         assert set(found["word"]) == set(words) - {"a0", "b0", "a1"}
         assert_allclose(found["score"], [scores[words.index(word)] for word in found["word"]], atol=1e-12)
 
@@ -163,7 +163,7 @@ def test_scores_are_those_of_the_equations():
 def test_analogy_of_vectors_leaves_out_words_only():
     words, vectors = planted(seed=1)
     similarity = EmbeddingSimilarity.from_vectors(words, vectors)
-    assert similarity.analogy("a0", "a0", vectors[3], n=1)["word"].tolist() == ["a3"]
+    assert similarity.analogy("a0", "a0", vectors[3], n_neighbors=1)["word"].tolist() == ["a3"]
     with pytest.raises(ValueError, match="'b' parameter of EmbeddingSimilarity.analogy must be one word or one vector"):
         similarity.analogy("a0", ["b0"], "a1")
     with pytest.raises(ValueError, match="'method' parameter of EmbeddingSimilarity.analogy must be one of 'add'"):
@@ -262,7 +262,7 @@ def test_neighbours_of_unfavourable_words_stand_in_unfavourable_reviews(reviews)
 
     def share(word):
         """Return which share of the reviews around the neighbours of a word is favourable."""
-        near = similarity.neighbours(word, n=20)["neighbour"]
+        near = similarity.neighbours(word, n_neighbors=20)["neighbour"]
         return np.mean([favourable[[w in words for words in words_of]].mean() for w in near])
 
     assert share("dull") < 0.35
@@ -448,9 +448,9 @@ def test_wrong_estimators():
 def test_wrong_questions():
     similarity = EmbeddingSimilarity.from_vectors(NAMES, X)
     with pytest.raises(
-        ValueError, match="'n' parameter of EmbeddingSimilarity.neighbours must be a whole number from 1"
+        ValueError, match="'n_neighbors' parameter of EmbeddingSimilarity.neighbours must be a whole number from 1"
     ):
-        similarity.neighbours("word1", n=0)
+        similarity.neighbours("word1", n_neighbors=0)
     with pytest.raises(ValueError, match="must have the 5 dimensions of the embedding. Got shape .1, 4."):
         similarity.neighbours(X[0, :4])
     with pytest.raises(TypeError, match="[Ss]parse"):

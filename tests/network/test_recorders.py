@@ -117,7 +117,7 @@ def test_caller_keeps_the_rows():
 
 # ---------------------------------------------------------------------- what is recorded
 def test_activations_are_those_of_the_network_as_it_stands():
-    recorder = ActivationRecorder(X, bins=7)
+    recorder = ActivationRecorder(X, n_bins=7)
     net = train(Mixed, [recorder])
     net.module_.eval()
     with torch.no_grad():

@@ -119,8 +119,8 @@ def written(tmp_path_factory):
 
     callbacks = [
         TensorBoardExplanations(tmp_path_factory.mktemp("runs"), run="written"),
-        ActivationRecorder(X, bins=7),
-        ParameterRecorder(bins=9),
+        ActivationRecorder(X, n_bins=7),
+        ParameterRecorder(n_bins=9),
         AttributionRecorder(IntegratedGradientsExplainer(None), X, feature_names=list("abcd"), name="integrated"),
         ("spread", EpochScoring(score, name="spread")),
     ]
@@ -224,7 +224,7 @@ def test_attributions_of_images_are_pictured(tmp_path):
 
 
 def test_feature_maps_are_pictured(tmp_path):
-    board = TensorBoardExplanations(tmp_path, IMAGES[:5], layers=["conv", "act"], n_pictured=2)
+    board = TensorBoardExplanations(tmp_path, IMAGES[:5], layer=["conv", "act"], n_pictured=2)
     net = net_of(Conv, [board], NeuralNetClassifier, criterion=nn.CrossEntropyLoss).fit(IMAGES, LABELS[:24])
     found = read(board.run_dir_)
     assert {"feature_maps/conv", "feature_maps/act"} < set(found.Tags()["images"])
@@ -457,7 +457,7 @@ def test_a_compiled_module(tmp_path):
         ({"y": LABELS}, "labels of X, which is None"),
         ({"X": X, "y": LABELS[:5]}, "5 labels for the 80 rows"),
         ({"X": X[:, :3]}, r"shape \(3,\), but the net is trained on rows of shape \(4,\)"),
-        ({"layers": "hiden"}, r"Got \['hiden'\]. There are"),
+        ({"layer": "hiden"}, r"Got \['hiden'\]. There are"),
         ({"recorders": [ParameterRecorder(), ParameterRecorder()]}, "recorder of the name 'parameters'"),
     ],
 )
@@ -470,8 +470,8 @@ def test_wrong_use_is_one_error_before_training(kwargs, message, tmp_path):
 
 
 def test_layers_without_maps(tmp_path):
-    with pytest.raises(ValueError, match=r"'layers' parameter .* must name layers that give maps.*Got \['hidden'\]"):
-        train(MLP, [TensorBoardExplanations(tmp_path, layers=["hidden"])])
+    with pytest.raises(ValueError, match=r"'layer' parameter .* must name layers that give maps.*Got \['hidden'\]"):
+        train(MLP, [TensorBoardExplanations(tmp_path, layer=["hidden"])])
 
 
 def test_missing_tensorboard_is_one_error(tmp_path, monkeypatch):

@@ -72,7 +72,7 @@ def test_training_may_stop_when_explanations_settle():
 
 # ---------------------------------------------------------------------- tables and files
 def test_frames_are_tidy():
-    recorder = ActivationRecorder(X, bins=5)
+    recorder = ActivationRecorder(X, n_bins=5)
     train(Mixed, [recorder])
     frame = recorder.to_frame()
     assert list(frame.columns) == ["epoch", "layer", "statistic", "value"]
@@ -272,7 +272,7 @@ def test_a_module_of_several_inputs():
         (lambda: ActivationRecorder(X, every=0), "'every' parameter of ActivationRecorder must be a whole number"),
         (lambda: ParameterRecorder(every=1.5), "Got 1.5"),
         (lambda: ActivationRecorder(X, probe_size=0), "'probe_size' parameter"),
-        (lambda: ActivationRecorder(X, bins=-1), "'bins' parameter"),
+        (lambda: ActivationRecorder(X, n_bins=-1), "'n_bins' parameter"),
         (lambda: ActivationRecorder(X[:0]), "no rows"),
         (lambda: ActivationRecorder(np.full((3, 4), np.nan)), "NaN or infinity"),
         (lambda: ActivationRecorder("text"), "needs rows to probe the network with"),

@@ -49,7 +49,7 @@ def pictures_of_maps(network, rows, layers, caller):
     flat = [layer for layer, shape in zip(layers, reader.shapes, strict=True) if len(shape) != 3]
     if flat:
         raise ValueError(
-            f"The 'layers' parameter of {caller} must name layers that give maps, (channels, height, width) for each "
+            f"The 'layer' parameter of {caller} must name layers that give maps, (channels, height, width) for each "
             f"row. Got {flat}."
         )
     with network.frozen(), torch.no_grad():

@@ -34,10 +34,10 @@ class ActivationRecorder(ProbeRecorder):
     Parameters
     ----------
     %(probe)s
-    layers : str or list of str, default=None
+    layer : str or list of str, default=None
         Names of the layers, as ``layer_names`` lists them. None stands for all that have no layers inside, or
         parameters of their own.
-    bins : int, default=20
+    n_bins : int, default=20
         Bins of the histograms, of equal width from the least to the largest value; 0 for none.
     %(probe_size)s
     %(every)s
@@ -94,9 +94,9 @@ class ActivationRecorder(ProbeRecorder):
     def __init__(
         self,
         X=None,
-        layers=None,
+        layer=None,
         *,
-        bins=20,
+        n_bins=20,
         probe_size="auto",
         every=1,
         name=None,
@@ -104,18 +104,18 @@ class ActivationRecorder(ProbeRecorder):
         random_state=None,
     ):
         super().__init__(X, probe_size=probe_size, every=every, name=name, path=path, random_state=random_state)
-        self.layers = layers
-        self.bins = bins
+        self.layer = layer
+        self.n_bins = n_bins
 
     def _check(self, net):
         super()._check(net)
-        check_count(self, "bins", 0)
-        self.layers_ = _chosen_layers(net.module_, self.layers, type(self).__name__)
+        check_count(self, "n_bins", 0)
+        self.layers_ = _chosen_layers(net.module_, self.layer, type(self).__name__)
 
     def _measure(self, net):
         network, rows = self._look(net)
         parts = _named_layers(network.module)
-        seen = _Seen(self.bins, len(rows))
+        seen = _Seen(self.n_bins, len(rows))
         hooks = []
         try:
             with network.frozen(), torch.no_grad(), UnitAxes(network.module) as axes:
@@ -143,8 +143,8 @@ class _Seen:
         Statistics by layer, and by call where a layer is called several times.
     """
 
-    def __init__(self, bins, n):
-        self.bins = bins
+    def __init__(self, n_bins, n):
+        self.n_bins = n_bins
         self.n = n
         self.values = {}
         self._calls = {}
@@ -175,7 +175,7 @@ class _Seen:
             near = _NEAR * (bounds[1] - bounds[0])
             found["saturated"] = _share((real <= bounds[0] + near) | (real >= bounds[1] - near))
         numbers = torch.stack([number.to(torch.float64) for number in found.values()]).tolist()
-        return {**describe(real, self.bins), **dict(zip(found, numbers, strict=True))}
+        return {**describe(real, self.n_bins), **dict(zip(found, numbers, strict=True))}
 
 
 def _share(truth):
@@ -203,7 +203,7 @@ def _chosen_layers(module, layers, caller):
     unknown = [layer for layer in layers if layer not in parts]
     if unknown or not layers:
         raise ValueError(
-            f"The 'layers' parameter of {caller} must name layers of the net's module. Got {unknown or layers}. There "
+            f"The 'layer' parameter of {caller} must name layers of the net's module. Got {unknown or layers}. There "
             f"are: {list(parts)}."
         )
     return layers

@@ -28,9 +28,9 @@ class ParameterRecorder(Recorder):
 
     Parameters
     ----------
-    layers : str or list of str, default=None
+    layer : str or list of str, default=None
         Names of layers, or blocks of layers, whose parameters are recorded. None stands for all.
-    bins : int, default=20
+    n_bins : int, default=20
         Bins of the histograms, of equal width from the least to the largest value; 0 for none.
     %(every)s
     %(end)s
@@ -78,17 +78,17 @@ class ParameterRecorder(Recorder):
     _place = "parameter"
     _overall = ("norm", "gradient_norm", "update")
 
-    def __init__(self, layers=None, *, bins=20, every=1, name=None, path=None):
+    def __init__(self, layer=None, *, n_bins=20, every=1, name=None, path=None):
         super().__init__(every=every, name=name, path=path)
-        self.layers = layers
-        self.bins = bins
+        self.layer = layer
+        self.n_bins = n_bins
 
     def _check(self, net):
         super()._check(net)
-        check_count(self, "bins", 0)
+        check_count(self, "n_bins", 0)
 
     def _begin(self, net, X, rng):
-        self.names_ = _chosen_parameters(net.module_, self.layers, type(self).__name__)
+        self.names_ = _chosen_parameters(net.module_, self.layer, type(self).__name__)
         self.epoch_ = None
 
     def on_grad_computed(self, net, named_parameters, X=None, y=None, training=None, **kwargs):
@@ -113,7 +113,7 @@ class ParameterRecorder(Recorder):
             for name, parameter in parameters.items():
                 if parameter.numel():
                     real = as_real(parameter)
-                    values[name] = {"norm": real.norm().item(), **describe(real, self.bins)}
+                    values[name] = {"norm": real.norm().item(), **describe(real, self.n_bins)}
             moved = self.epoch_.summary() if self.epoch_ is not None else {}
         for name, found in moved.items():
             values.get(name, {}).update(found)
@@ -224,7 +224,7 @@ def _chosen_parameters(module, layers, caller):
     unknown = [layer for layer in layers if layer not in known]
     if unknown or not layers:
         raise ValueError(
-            f"The 'layers' parameter of {caller} must name layers with parameters. Got {unknown or layers}. There are: "
+            f"The 'layer' parameter of {caller} must name layers with parameters. Got {unknown or layers}. There are: "
             f"{known}."
         )
     return [name for name in names if any(name.startswith(f"{layer}.") for layer in layers)]

@@ -60,7 +60,7 @@ class TensorBoardExplanations(Callback):
     recorders : "auto" or list of recorders, default="auto"
         Recorders that need not be callbacks of the net themselves; clones of them are used. "auto" is one of each kind
         that the net does not have, on X.
-    layers : str or list of str, default=None
+    layer : str or list of str, default=None
         Layers whose feature maps are pictured. None is up to six convolutions of images.
     embedding : str, (str, "input"), list of these, "auto" or None, default="auto"
         Layers whose activations go to the projector, means over places where there are such. "auto" is the input of the
@@ -129,7 +129,7 @@ class TensorBoardExplanations(Callback):
         *,
         y=None,
         recorders="auto",
-        layers=None,
+        layer=None,
         embedding="auto",
         n_pictured=4,
         probe_size="auto",
@@ -141,7 +141,7 @@ class TensorBoardExplanations(Callback):
         self.X = X
         self.y = y
         self.recorders = recorders
-        self.layers = layers
+        self.layer = layer
         self.embedding = embedding
         self.n_pictured = n_pictured
         self.probe_size = probe_size
@@ -213,9 +213,9 @@ class TensorBoardExplanations(Callback):
                 f"The 'recorders' parameter of {caller} must be 'auto' or a list of recorders. Got {given!r}."
             )
         module = net.module_._modules.get("_orig_mod", net.module_)
-        none = self.layers is not None and not isinstance(self.layers, str) and not len(self.layers)
-        known = self.layers is None or none
-        self.layers_ = [] if none else map_layers(module) if known else _chosen_layers(module, self.layers, caller)
+        none = self.layer is not None and not isinstance(self.layer, str) and not len(self.layer)
+        known = self.layer is None or none
+        self.layers_ = [] if none else map_layers(module) if known else _chosen_layers(module, self.layer, caller)
 
     def _draw_probe(self, X, y):
         """Draw the rows of the probe, and the labels that belong to them."""
@@ -267,10 +267,10 @@ class TensorBoardExplanations(Callback):
 
     def _gradients(self, net):
         recorders = [recorder for recorder in self._all_recorders(net) if isinstance(recorder, ParameterRecorder)]
-        if not recorders or not recorders[0].bins:
+        if not recorders or not recorders[0].n_bins:
             return {}
         with torch.no_grad():
-            return gradients_of(net.module_, recorders[0].names_, recorders[0].bins)
+            return gradients_of(net.module_, recorders[0].names_, recorders[0].n_bins)
 
     def _pictures(self, net, network, rows, epoch):
         few = rows[: self.n_pictured]
