@@ -85,8 +85,8 @@ def check_shown(shown, names, caller):
     for count, name in zip(shown.sum(axis=0), names, strict=True):
         if not 2 <= count <= len(shown) - 2:
             raise ValueError(
-                f"The 'concepts' parameter of {caller}.fit: {str(name)!r} is shown by {count} of n_samples={len(shown)} "
-                "rows. A vector needs two rows that show it and two that do not."
+                f"The 'concepts' parameter of {caller}.fit: {str(name)!r} is shown by {count} of n_samples={len(shown)}"
+                " rows. A vector needs two rows that show it and two that do not."
             )
 
 
