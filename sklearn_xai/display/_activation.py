@@ -215,7 +215,8 @@ class ActivationDisplay(ActivationPictures):
         strength = np.abs(values).reshape(len(values), -1).max(axis=1)
         chosen = chosen_units(strength, n_most) if units is None else looking.units(units)
         images = as_images(looking.inputs()) if values.ndim == 3 else None
-        notes = looking.left_out(chosen, ", those with the largest absolute activation in this row") if units is None else []
+        why = ", those with the largest absolute activation in this row"
+        notes = looking.left_out(chosen, why) if units is None else []
         display = cls(
             "feature_maps",
             values[chosen],

@@ -50,7 +50,7 @@ MOST_POINTS = 5_000
 _SMALL = ANNOTATION_SIZE - 0.5
 
 
-def _frame(ax: Axes, title: str, x: str, y: str = "") -> None:
+def framed(ax: Axes, title: str, x: str, y: str = "") -> None:
     """Name axes that are read in both directions."""
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
@@ -64,7 +64,7 @@ def _frame(ax: Axes, title: str, x: str, y: str = "") -> None:
     ax.set_ylabel(y, fontsize=ANNOTATION_SIZE, color=INK)
 
 
-def _key(ax: Axes, **kwargs: Any) -> None:
+def add_key(ax: Axes, **kwargs: Any) -> None:
     ax.legend(**{"frameon": False, "fontsize": _SMALL, "labelcolor": INK, "handlelength": 1.6, **kwargs})
 
 
@@ -160,7 +160,7 @@ def draw_calibration(ax: Axes, evaluation: ModelEvaluation, **kwargs: Any) -> No
     }
     ax.plot(table["confidence"], table["accuracy"], **{**style, **kwargs})
     error = evaluation.table["mean"].get("calibration_error", np.nan)
-    _frame(
+    framed(
         ax,
         f"calibration: expected error {number_text(error, digits=2)}",
         "probability of the most probable class",
@@ -169,7 +169,7 @@ def draw_calibration(ax: Axes, evaluation: ModelEvaluation, **kwargs: Any) -> No
     ax.set_xlim(float(table["from"].min()), 1.0)
     ax.set_ylim(0, 1.4)  # room for the key above all that is drawn
     ax.set_yticks(np.linspace(0, 1, 6))
-    _key(ax, loc="upper left", borderaxespad=0.1)
+    add_key(ax, loc="upper left", borderaxespad=0.1)
 
 
 def draw_roc(ax: Axes, evaluation: ModelEvaluation, **kwargs: Any) -> None:
@@ -191,10 +191,10 @@ def draw_roc(ax: Axes, evaluation: ModelEvaluation, **kwargs: Any) -> None:
     if len(shown) == 1 and len(evaluation.folds) > 1:
         ax.plot([], [], color=MUTED, linewidth=0.9, label="one fold")
     which = f": the {MOST_CURVES} hardest of {len(labels)} classes" if len(labels) > MOST_CURVES else ""
-    _frame(ax, f"ROC{which}", "false positive rate", "true positive rate")
+    framed(ax, f"ROC{which}", "false positive rate", "true positive rate")
     ax.set_xlim(-0.01, 1.01)
     ax.set_ylim(-0.01, 1.02)
-    _key(ax, loc="lower right", title="area under the curve", title_fontsize=_SMALL, alignment="left")
+    add_key(ax, loc="lower right", title="area under the curve", title_fontsize=_SMALL, alignment="left")
 
 
 RATES = np.linspace(0.0, 1.0, 201)
@@ -228,10 +228,10 @@ def draw_predicted(ax: Axes, evaluation: ModelEvaluation, **kwargs: Any) -> None
     style = {"s": 12, "color": NEUTRAL, "alpha": alpha, "linewidths": 0, "label": "one row"}
     ax.scatter(some["true"], some["predicted"], **{**style, **kwargs})
     shown = f" ({len(some):,} of {len(table):,} rows)" if len(some) < len(table) else ""
-    _frame(ax, f"predicted and true{shown}", "true value", "predicted value")
+    framed(ax, f"predicted and true{shown}", "true value", "predicted value")
     ax.set_xlim(limits)
     ax.set_ylim(limits)
-    _key(ax, loc="upper left")
+    add_key(ax, loc="upper left")
 
 
 def draw_residuals(ax: Axes, evaluation: ModelEvaluation, **kwargs: Any) -> None:
@@ -243,7 +243,7 @@ def draw_residuals(ax: Axes, evaluation: ModelEvaluation, **kwargs: Any) -> None
     mean, std = residuals.mean(), residuals.std()
     mean = 0.0 if abs(mean) < 1e-9 * std else mean
     title = f"errors: mean {number_text(mean, signed=True, digits=2)}, std {number_text(std, digits=2)}"
-    _frame(ax, title, "predicted less true value", "rows")
+    framed(ax, title, "predicted less true value", "rows")
 
 
 # ---------------------------------------------------------------------- training
@@ -261,6 +261,6 @@ def draw_loss(ax: Axes, evaluation: ModelEvaluation, **kwargs: Any) -> None:
         style = {"color": color, "linewidth": 1.8, "label": label, "marker": "" if len(mean) > 1 else "o"}
         ax.plot(mean.index, mean, **{**style, **kwargs})
     band = ": mean and range of the folds" if several else ""
-    _frame(ax, f"losses{band}", "epoch", "loss")
+    framed(ax, f"losses{band}", "epoch", "loss")
     ax.locator_params(axis="x", integer=True)
-    _key(ax, loc="upper right")
+    add_key(ax, loc="upper right")

@@ -16,7 +16,7 @@ from sklearn_xai.display._common import (
     number_text,
     shorten,
 )
-from sklearn_xai.display._evaluation_plots import _frame, _key
+from sklearn_xai.display._evaluation_plots import add_key, framed
 from sklearn_xai.display._heatmap import NOTHING, UNKNOWN
 from sklearn_xai.display._series import OTHERS, PALETTE, even_numbers
 from sklearn_xai.display._training_tables import SHARE, gradient_flags, settled
@@ -41,14 +41,14 @@ def draw_losses(ax: Axes, table: pd.DataFrame, **kwargs: Any) -> None:
     judged = table["validation"] if "validation" in table else table.iloc[:, 0]
     finite = judged[np.isfinite(judged)]
     wrong = table.index[~np.isfinite(table).all(axis=1)]
-    _frame(ax, f"losses: not finite from epoch {wrong[0]} on" if len(wrong) else "losses", "epoch", "loss")
+    framed(ax, f"losses: not finite from epoch {wrong[0]} on" if len(wrong) else "losses", "epoch", "loss")
     if len(finite):
         best = finite.idxmin()
         text = f"best {judged.name}: {number_text(finite[best])} at epoch {best}"
         ax.axvline(best, color=MISSING, linewidth=1, linestyle=":", zorder=0.9)
         ax.plot([best], [finite[best]], "o", color=INK, markersize=5, label=text, zorder=3)
     _epoch_axis(ax, table.index)
-    _key(ax, loc="best", fontsize=_key_size(ax))
+    add_key(ax, loc="best", fontsize=_key_size(ax))
 
 
 def _epoch_axis(ax: Axes, epochs: Any) -> None:
@@ -186,11 +186,11 @@ def draw_importance(ax: Axes, table: pd.DataFrame, tolerance: float = 0.02, **kw
         if since[name] in table.index:
             ax.plot([since[name]], [table.loc[since[name], name]], "o", color=color, markersize=5, zorder=3)
     within = f"±{tolerance:g}" if quantity == SHARE else f"±{tolerance:.0%} of the largest"
-    _frame(ax, f"when each {kind} became important", "epoch", quantity)
+    framed(ax, f"when each {kind} became important", "epoch", quantity)
     _epoch_axis(ax, table.index)
     others = f"\n(grey: {len(rest)} more)" if rest else ""
     style = {"title": f"at the end, ● from when on\nwithin {within} of that{others}", "title_fontsize": _SMALL}
-    _key(
+    add_key(
         ax, loc="upper left", bbox_to_anchor=(1.0, 1.02), handlelength=1.0, handletextpad=0.4, alignment="left", **style
     )
 
@@ -204,7 +204,7 @@ def draw_drift(ax: Axes, table: pd.DataFrame, **kwargs: Any) -> None:
         label = f"{text}, to the {'epoch before' if before else 'last epoch'}"
         style = {"color": color, "linewidth": 1.7, "linestyle": "-" if before else "--", "label": label}
         ax.plot(table.index, table[name], **{**style, "marker": "o" if len(table) < 3 else "", **kwargs})
-    _frame(ax, "drift of the attributions", "epoch", "1 \N{MINUS SIGN} mean similarity")
+    framed(ax, "drift of the attributions", "epoch", "1 \N{MINUS SIGN} mean similarity")
     ax.set_ylim(0, 1.6 * max(np.nanmax(table.to_numpy(dtype=float)), 1e-6))  # the key is above the lines
     _epoch_axis(ax, table.index)
-    _key(ax, loc="upper right", fontsize=_key_size(ax))
+    add_key(ax, loc="upper right", fontsize=_key_size(ax))

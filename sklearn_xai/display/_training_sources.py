@@ -17,9 +17,9 @@ PANELS = ("loss", "gradients", "updates", "dead", "importance", "drift")
 def records_in(history: Any) -> dict[str, Any]:
     """Return all records in the history of a net, by the names of the recorders."""
     from sklearn_xai.network import TrainingRecords
-    from sklearn_xai.network.training.records import _is_entry
+    from sklearn_xai.network.training.records import is_entry
 
-    names = dict.fromkeys(key for row in history for key, value in row.items() if _is_entry(value))
+    names = dict.fromkeys(key for row in history for key, value in row.items() if is_entry(value))
     return {name: TrainingRecords.from_history(history, name) for name in names}
 
 

@@ -450,7 +450,7 @@ def test_a_compiled_module(tmp_path):
 @pytest.mark.parametrize(
     "kwargs, message",
     [
-        ({"every": 0}, "'every' parameter of TensorBoardExplanations must be a whole number of 1 or more"),
+        ({"every": 0}, "'every' parameter of TensorBoardExplanations must be a whole number from 1"),
         ({"n_pictured": -1}, "'n_pictured' parameter"),
         ({"recorders": "all"}, "must be 'auto' or a list of recorders. Got 'all'"),
         ({"recorders": [3]}, "must be 'auto' or a list of recorders"),

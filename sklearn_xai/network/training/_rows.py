@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import numpy as np
 import torch
 from scipy.sparse import issparse
 
+from sklearn_xai._checks import check_whole
 from sklearn_xai.background import sample_rows
 from sklearn_xai.models import as_array, is_mapping
 from sklearn_xai.tables import is_frame
@@ -20,12 +19,7 @@ _BEHIND = "give as X what the net itself sees: behind a preprocessing, pipeline[
 
 def check_count(recorder, name, least):
     """Raise unless a parameter is a whole number, and not below ``least``."""
-    value = getattr(recorder, name)
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-        raise ValueError(
-            f"The '{name}' parameter of {type(recorder).__name__} must be a whole number of {least} or more. "
-            f"Got {value!r}."
-        )
+    check_whole(getattr(recorder, name), name, type(recorder).__name__, least=least)
 
 
 def draw_rows(X, size, rng, caller):

@@ -110,7 +110,7 @@ class ActivationRecorder(ProbeRecorder):
     def _check(self, net):
         super()._check(net)
         check_count(self, "n_bins", 0)
-        self.layers_ = _chosen_layers(net.module_, self.layer, type(self).__name__)
+        self.layers_ = chosen_layers(net.module_, self.layer, type(self).__name__)
 
     def _measure(self, net):
         network, rows = self._look(net)
@@ -193,7 +193,7 @@ def _named_layers(module):
     return {name.replace(_COMPILED, "") or WHOLE: part for name, part in module.named_modules()}
 
 
-def _chosen_layers(module, layers, caller):
+def chosen_layers(module, layers, caller):
     """Return the names of the layers to record, or raise and say which there are."""
     module = module._modules.get("_orig_mod", module)
     parts = _named_layers(module)

@@ -120,15 +120,16 @@ class TrainingRecords(list):
         ValueError
             When no recorder of this name was there.
         """
-        seen = [(epoch, row[name]) for epoch, row in enumerate(history, start=1) if _is_entry(row.get(name))]
+        seen = [(epoch, row[name]) for epoch, row in enumerate(history, start=1) if is_entry(row.get(name))]
         if not seen:
-            there = sorted({key for row in history for key, value in row.items() if _is_entry(value)})
+            there = sorted({key for row in history for key, value in row.items() if is_entry(value)})
             raise ValueError(f"No recorder named {name!r} wrote into this history. There are: {there or 'none'}.")
         found = [{"epoch": epoch, "values": entry["values"], "overall": entry["overall"]} for epoch, entry in seen]
         return cls(found, name=name, place=seen[0][1]["place"])
 
 
-def _is_entry(value):
+def is_entry(value):
+    """Say whether a value is what recorders keep of an epoch."""
     return isinstance(value, dict) and {"place", "values", "overall"} <= set(value)
 
 

@@ -26,10 +26,10 @@ from sklearn_xai.network.training._views import (
     pictures_of_maps,
     points_of,
 )
-from sklearn_xai.network.training.activation_recorder import ActivationRecorder, _chosen_layers
+from sklearn_xai.network.training.activation_recorder import ActivationRecorder, chosen_layers
 from sklearn_xai.network.training.attribution_recorder import AttributionRecorder
 from sklearn_xai.network.training.parameter_recorder import ParameterRecorder
-from sklearn_xai.network.training.records import _is_entry
+from sklearn_xai.network.training.records import is_entry
 
 _KINDS = (ActivationRecorder, ParameterRecorder, AttributionRecorder)
 
@@ -215,7 +215,7 @@ class TensorBoardExplanations(Callback):
         module = net.module_._modules.get("_orig_mod", net.module_)
         none = self.layer is not None and not isinstance(self.layer, str) and not len(self.layer)
         known = self.layer is None or none
-        self.layers_ = [] if none else map_layers(module) if known else _chosen_layers(module, self.layer, caller)
+        self.layers_ = [] if none else map_layers(module) if known else chosen_layers(module, self.layer, caller)
 
     def _draw_probe(self, X, y):
         """Draw the rows of the probe, and the labels that belong to them."""
@@ -260,7 +260,7 @@ class TensorBoardExplanations(Callback):
         for epoch in range(max(1, last - 1), last + 1):
             row = net.history[epoch - 1]
             new = {key: value for key, value in row.items() if (epoch, key) not in self.written_}
-            entries = {key: value for key, value in new.items() if _is_entry(value)}
+            entries = {key: value for key, value in new.items() if is_entry(value)}
             if entries or any(isinstance(value, Real) for value in new.values()):
                 self.file_.write(epoch, scalars=_numbers(row, new, entries), histograms=_histograms(entries))
             self.written_ |= {(epoch, key) for key in new}
@@ -291,7 +291,7 @@ class TensorBoardExplanations(Callback):
 
 def _numbers(row, new, entries):
     """Return the scalars in what is new of a row of the history, by tag."""
-    inside = {f"{name}_{key}" for name, value in row.items() if _is_entry(value) for key in value["overall"]}
+    inside = {f"{name}_{key}" for name, value in row.items() if is_entry(value) for key in value["overall"]}
     found = {
         f"loss/{key}" if key.endswith("_loss") else f"history/{key}": float(value)
         for key, value in new.items()
