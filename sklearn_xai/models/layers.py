@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 import torch
 from torch import nn
 
+from sklearn_xai.models.image_layout import widest
 from sklearn_xai.models.lookups import Enough
 
 _COMPILED = "_orig_mod."  # torch.compile puts it before the names of the layers of what it compiles
@@ -168,6 +169,8 @@ class LayerReader:
         Shape of the values of one row, for each layer.
     unit_axes : list of int
         Which of these axes the units are on: channels of an image, features of a token.
+    widest : int
+        How many numbers a row has at most on its way through the network.
     """
 
     def __init__(self, network, layers, rows, caller):
@@ -178,6 +181,7 @@ class LayerReader:
             with UnitAxes(network.module) as axes:
                 values = self._read_whole(z, axes)
             more = self._read_whole(torch.cat([z, z[:1]]))
+            self.widest = widest(network, z[:3])
         for point, (value, _), (longer, _) in zip(self.points, values, more, strict=True):
             point.check_rows(value, len(z), longer, len(z) + 1)
         self.shapes = [tuple(value.shape[1:]) for value, _ in values]

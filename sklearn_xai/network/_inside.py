@@ -16,7 +16,7 @@ from sklearn_xai.base.pass_through import PassThrough
 from sklearn_xai.models import LayerReader, noted_calls
 from sklearn_xai.tables import take_rows
 
-_BATCH_CELLS = 2**21  # numbers at the widest layer that is read, for the rows of a batch
+_BATCH_CELLS = 2**21  # numbers at the widest layer, for the rows of a batch
 
 SHARED = {
     "estimator": """estimator : skorch net, torch.nn.Module, or Pipeline that ends in one
@@ -80,8 +80,7 @@ class InsideEstimator(FitsEstimator, PassThrough, MetaEstimatorMixin, Transforme
 
     def _step(self, n):
         """Return how many rows are read at once."""
-        widest = max(int(np.prod(shape)) for shape in self._layer_reader.shapes)
-        return self.batch_size or max(16, min(2048, _BATCH_CELLS // widest))
+        return self.batch_size or max(16, min(16_384, _BATCH_CELLS // self._layer_reader.widest))
 
     def _activations(self, X, label=None):
         """Yield (slice of rows, list of tensors, one for each layer) of checked rows, batch by batch.

@@ -172,13 +172,14 @@ class LayerActivations(InsideEstimator):
         """
         check_is_fitted(self)
         X = self._checked(X)
-        result = np.empty((len(X), self._n_features_out), dtype=self._model.dtype)
-        for rows, values in self._activations(X):
+        found = []
+        for _, values in self._activations(X):
             parts = [pool(value, axis, self.pooling) for value, axis in zip(values, self.unit_axes_, strict=True)]
-            found = parts[0] if len(parts) == 1 else torch.cat([part.to(parts[0].dtype) for part in parts], dim=1)
-            result[rows] = found.cpu().numpy()
-        self._check_no_nan(np.isnan(result).any(axis=1), X)
-        return result
+            found.append(parts[0] if len(parts) == 1 else torch.cat([part.to(parts[0].dtype) for part in parts], dim=1))
+        result = found[0] if len(found) == 1 else torch.cat(found)
+        if result.sum().isnan():  # cheaper than to look at each number
+            self._check_no_nan(result.isnan().any(dim=1).cpu().numpy(), X)
+        return result.cpu().numpy().astype(self._model.dtype, copy=False)
 
     def _units(self, i):
         """Return how many columns a layer has, and the shape of the places of a unit."""
