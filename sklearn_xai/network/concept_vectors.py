@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted
+from threadpoolctl import threadpool_limits
 
 from sklearn_xai._compat import Interval, StrOptions, check_feature_names_in, fit_context
 from sklearn_xai._progress import track
@@ -256,7 +257,8 @@ class ConceptActivationVectors(TakesConcepts, InsideEstimator):
         self._site = LayerSite(self._model.network, point.path, point.side, few, name)
         shown, self.concepts_ = row_concepts(concepts, X, given, concept_names, name)
         check_shown(shown, self.concepts_, name)
-        vectors, accuracies = self._find_vectors(X, shown, rng)
+        with threadpool_limits(limits=1, user_api="blas"):  # several take longer over so few rows
+            vectors, accuracies = self._find_vectors(X, shown, rng)
         means = vectors[:, :-1].mean(axis=0)
         lengths = np.linalg.norm(means, axis=1, keepdims=True)
         self.cavs_ = means / np.where(lengths > 0, lengths, 1)

@@ -21,7 +21,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import estimator_checks_generator
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
 from torch import nn
 
@@ -30,6 +30,7 @@ from sklearn_xai.output._last_layer import best_precision, centred_normal
 from sklearn_xai.output._swag import SwagMoments, collect_iterates
 from sklearn_xai.output._weight_draws import Member, WeightDraws
 from tests.nets import MLP, Mixed, classifier, regressor, table
+from tests.test_common import named
 from tests.test_hygiene import random_states, state
 
 X, Y, LABELS = table(n=60, n_classes=3)
@@ -479,8 +480,15 @@ SUITED = [
 ]
 
 
+def whole_suite():
+    """Yield (estimator, check) with names that are the same in every process."""
+    for suited in SUITED:
+        for estimator, check in estimator_checks_generator(suited):
+            yield named(estimator, check, f"{suited.method}-{type(suited.estimator).__name__}")
+
+
 @pytest.mark.slow
-@parametrize_with_checks(SUITED)
+@pytest.mark.parametrize(("estimator", "check"), [*whole_suite()])
 def test_scikit_learns_checks(estimator, check):
     torch.manual_seed(0)
     check(estimator)
