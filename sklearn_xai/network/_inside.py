@@ -7,8 +7,9 @@ from numbers import Integral
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
 
-from sklearn_xai._compat import Interval
+from sklearn_xai._compat import Interval, check_feature_names_in
 from sklearn_xai._progress import track
 from sklearn_xai.base.checks import check_estimator, check_is_trained, check_no_nan, check_rows
 from sklearn_xai.base.fitting import FitsEstimator
@@ -101,6 +102,26 @@ class InsideEstimator(FitsEstimator, PassThrough, MetaEstimatorMixin, Transforme
         """Raise when activations of some rows of X are NaN: steps that come after could not say why."""
         what = f"the activation of {', '.join(map(repr, self.layers_))}"
         check_no_nan(type(self).__name__, what, is_nan, X, self._column_names())
+
+    def _names_out(self):
+        """Return the names of the columns of ``transform``."""
+        raise AttributeError(f"{type(self).__name__} has no columns.")
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the columns of ``transform``: units of layers, or concepts.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Checked against the columns seen in ``fit``.
+
+        Returns
+        -------
+        names : ndarray of str objects
+        """
+        check_is_fitted(self)
+        check_feature_names_in(self, input_features)
+        return np.asarray(self._names_out(), dtype=object)
 
     def _checked(self, X):
         return check_rows(self, X, reset=False)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_xai._compat import StrOptions, check_feature_names_in, fit_context
+from sklearn_xai._compat import StrOptions, fit_context
 from sklearn_xai.network._inside import InsideEstimator
 
 POOLING = ("mean", "max", "flatten")
@@ -191,20 +191,8 @@ class LayerActivations(InsideEstimator):
     def _n_features_out(self):
         return sum(n * int(np.prod(places)) for n, places in map(self._units, range(len(self.layer_shapes_))))
 
-    def get_feature_names_out(self, input_features=None):
-        """Return the names of the columns of ``transform``: layer_unit, or layer_unit_place with "flatten".
-
-        Parameters
-        ----------
-        input_features : array-like of str or None, default=None
-            Checked against the columns seen in ``fit``.
-
-        Returns
-        -------
-        names : ndarray of str objects
-        """
-        check_is_fitted(self)
-        check_feature_names_in(self, input_features)
+    def _names_out(self):
+        """Return layer_unit, or layer_unit_place with "flatten"."""
         names = []
         for i, layer in enumerate(self.layers_):
             n, places = self._units(i)

@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from sklearn_xai._compat import Interval, StrOptions, check_feature_names_in, fit_context
+from sklearn_xai._compat import Interval, StrOptions, fit_context
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed
 from sklearn_xai.base.checks import check_no_nan
@@ -414,18 +414,6 @@ class ConceptActivationVectors(TakesConcepts, InsideEstimator):
     def _n_features_out(self):
         return len(self.concepts_)
 
-    def get_feature_names_out(self, input_features=None):
-        """Return the names of the columns of ``transform``: the concepts.
-
-        Parameters
-        ----------
-        input_features : array-like of str or None, default=None
-            Checked against the columns seen in ``fit``.
-
-        Returns
-        -------
-        names : ndarray of str objects
-        """
-        check_is_fitted(self)
-        check_feature_names_in(self, input_features)
+    def _names_out(self):
+        """Return the concepts."""
         return np.asarray(self.concepts_, dtype=object)

@@ -10,7 +10,7 @@ import torch
 from scipy.stats import hypergeom
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_xai._compat import Interval, StrOptions, check_feature_names_in, fit_context
+from sklearn_xai._compat import Interval, StrOptions, fit_context
 from sklearn_xai.network._concepts import ConceptReader, TakesConcepts
 from sklearn_xai.network._dissection_counts import ConceptBatch, ConceptCounts
 from sklearn_xai.network._dissection_report import best_concepts, named, summary_table, unit_table
@@ -341,19 +341,7 @@ class NetworkDissection(TakesConcepts, AblatesUnits, InsideEstimator):
     def _n_features_out(self):
         return len(self.detectors_)
 
-    def get_feature_names_out(self, input_features=None):
-        """Return the names of the columns of ``transform``: "layer_unit: concept".
-
-        Parameters
-        ----------
-        input_features : array-like of str or None, default=None
-            Checked against the columns seen in ``fit``.
-
-        Returns
-        -------
-        names : ndarray of str objects
-        """
-        check_is_fitted(self)
-        check_feature_names_in(self, input_features)
+    def _names_out(self):
+        """Return "layer_unit: concept"."""
         names = [f"{self.unit_names_[k]}: {self.unit_concept_[k]}" for k in self.detectors_]
         return np.asarray(names, dtype=object)
