@@ -17,9 +17,9 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import check_random_state
 from skorch import NeuralNetClassifier
 
-from sklearn_xai import __version__, all_explainers, cli
-from sklearn_xai._cli_results import FILES
-from sklearn_xai.cli import main
+from sklearn_xai import __version__, all_explainers
+from sklearn_xai.cli import compare, main
+from sklearn_xai.cli._results import FILES
 from sklearn_xai.models import train_clone
 
 N_ROWS = 120
@@ -64,7 +64,7 @@ def write(tmp_path, monkeypatch):
 @pytest.fixture
 def without_pictures(monkeypatch):
     """Save the time of drawing where the pictures are not what is tested."""
-    monkeypatch.setattr(cli, "draw_pictures", lambda *args: None)
+    monkeypatch.setattr(compare, "draw_pictures", lambda *args: None)
 
 
 def compare(*arguments, epochs="3", explainers="InputXGradient,Random"):
@@ -220,7 +220,7 @@ def test_columns_are_prepared_and_the_reader_is_told(frame, write, capsys):
      ([True, False], "classification"), (range(40), "regression"), ([0.5, 1.5], "regression")],
 )  # fmt: skip
 def test_the_task_is_found_from_the_target(values, task, write):
-    from sklearn_xai._cli_table import load_table
+    from sklearn_xai.cli._table import load_table
 
     column = np.resize(np.array(values, dtype=object), 80)
     write(pd.DataFrame({"x": np.arange(80), "y": column}))
@@ -229,7 +229,7 @@ def test_the_task_is_found_from_the_target(values, task, write):
 
 @pytest.mark.parametrize("name", ["t.csv.gz", "t.tsv", "t.tsv.gz"])
 def test_other_formats_of_text(frame, tmp_path, name):
-    from sklearn_xai._cli_table import read_file
+    from sklearn_xai.cli._table import read_file
 
     frame.to_csv(tmp_path / name, index=False, sep="\t" if "tsv" in name else ",")
     pd.testing.assert_frame_equal(read_file(tmp_path / name), frame, check_dtype=False)
@@ -363,7 +363,7 @@ def test_a_pickle_is_refused_without_the_flag(frame, write, capsys):
 @pytest.mark.usefixtures("without_pictures")
 def test_explainers_that_do_not_suit_a_given_model_are_left_out(frame, write, monkeypatch):
     write(frame)
-    monkeypatch.setattr(cli, "DEFAULTS", ("Saliency", "Random"))
+    monkeypatch.setattr(compare, "DEFAULTS", ("Saliency", "Random"))
     Path("m.pkl").write_bytes(pickle.dumps(LogisticRegression().fit(frame[["size", "member"]], frame["kind"])))
     common = ["compare", "--eval-rows", "9", "--folds", "2", "--data", "t.csv", "--target", "kind"]
     assert main([*common, "--model", "m.pkl", "--trust-pickle", "--out", "found"]) == 0
@@ -412,7 +412,7 @@ def test_a_model_file_that_is_not_there(frame, write, capsys):
 
 # ---------------------------------------------------------------------- the rest
 def test_list_names_every_explainer(capsys):
-    assert main(["list"]) == 0
+    assert main(["explainers"]) == 0
     printed = capsys.readouterr().out
     for name, _ in all_explainers():
         assert f"{name.removesuffix('Explainer')} " in printed
@@ -436,7 +436,7 @@ def test_an_interrupt_leaves_nothing(frame, write, monkeypatch, capsys):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "draw_pictures", interrupted)
+    monkeypatch.setattr(compare, "draw_pictures", interrupted)
     assert compare("--data", write(frame), "--target", "kind", "--out", "found") == 130
     assert capsys.readouterr().err == "sklearn-xai: interrupted\n"
     assert {path.name for path in Path.cwd().iterdir()} == {"t.csv"}
@@ -446,7 +446,7 @@ def test_an_unknown_error_is_not_hidden(frame, write, monkeypatch):
     def broken(*args, **kwargs):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(cli, "draw_pictures", broken)
+    monkeypatch.setattr(compare, "draw_pictures", broken)
     with pytest.raises(ZeroDivisionError):
         compare("--data", write(frame), "--target", "kind", "--out", "found")
     assert not Path("found").exists()
@@ -454,4 +454,4 @@ def test_an_unknown_error_is_not_hidden(frame, write, monkeypatch):
 
 def test_explainers_are_found_by_several_spellings():
     spellings = "saliency,SaliencyExplainer,input-x-gradient,IG"
-    assert list(cli._chosen(spellings)) == ["Saliency", "InputXGradient", "IntegratedGradients"]
+    assert list(compare._chosen(spellings)) == ["Saliency", "InputXGradient", "IntegratedGradients"]

@@ -1,9 +1,8 @@
-"""The command line: ``sklearn-xai compare`` and ``sklearn-xai list``."""
+"""``sklearn-xai compare``: train or load a model, explain it in several ways, compare the ways."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,8 +12,10 @@ from typing import Any
 
 import torch
 
-from sklearn_xai import __version__, all_explainers
-from sklearn_xai._cli_model import (
+from sklearn_xai import all_explainers
+from sklearn_xai._progress import track
+from sklearn_xai.cli._arguments import LOOK, add_model_arguments, add_table_arguments, at_least
+from sklearn_xai.cli._model import (
     HIDDEN,
     build_pipeline,
     check_labels,
@@ -23,7 +24,7 @@ from sklearn_xai._cli_model import (
     model_columns,
     training_schedule,
 )
-from sklearn_xai._cli_results import (
+from sklearn_xai.cli._results import (
     FILES,
     Results,
     draw_pictures,
@@ -35,9 +36,10 @@ from sklearn_xai._cli_results import (
     print_top,
     write_tables,
 )
-from sklearn_xai._cli_table import Table, UserError, first_line, load_table, sample_test_rows, split_rows
-from sklearn_xai._progress import track
+from sklearn_xai.cli._table import Table, UserError, first_line, load_table, sample_test_rows, split_rows
+from sklearn_xai.cli.explainers import short_name
 
+NAME = "compare"
 DEFAULTS = (
     "Saliency",
     "InputXGradient",
@@ -65,123 +67,27 @@ EXAMPLES = """examples:
 """
 
 
-def main(argv=None) -> int:
-    """Run the command line.
-
-    Parameters
-    ----------
-    argv : list of str or None, default=None
-        The arguments; None takes those of the process.
-
-    Returns
-    -------
-    code : int
-        0, 2 for an input that cannot be worked with, 130 when interrupted.
-
-    Examples
-    --------
-    >>> from sklearn_xai.cli import main
-    >>> main(["--version"])
-    sklearn-xai ...
-    0
-    """
-    try:
-        args = _parser().parse_args(argv)
-        args.run(args)
-    except SystemExit as leave:  # --help and --version
-        return int(leave.code or 0)
-    except UserError as error:
-        print(f"sklearn-xai: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("sklearn-xai: interrupted", file=sys.stderr)
-        return 130
-    return 0
-
-
 # ---------------------------------------------------------------------- arguments
-class _Parser(argparse.ArgumentParser):
-    def error(self, message):
-        raise UserError(f"{message} (see {self.prog} --help)")
-
-
-def _at_least(least):
-    def whole_number(text):
-        try:
-            number = int(text)
-        except ValueError:
-            number = None
-        if number is None or not least <= number < 2**32:
-            raise argparse.ArgumentTypeError(f"must be a whole number of at least {least}, got {text!r}")
-        return number
-
-    return whole_number
-
-
-def _parser():
-    look = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
-    parser = _Parser(
-        prog="sklearn-xai", description="Explain PyTorch networks as scikit-learn estimators.", epilog=EXAMPLES, **look
-    )
-    parser.add_argument("--version", action="version", version=f"sklearn-xai {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{compare,list}")
-    listing = commands.add_parser("list", help="name the explainers", **look)
-    listing.set_defaults(run=run_list)
+def add_to(commands):
+    """Add the command to those of the parser."""
     compare = commands.add_parser(
-        "compare", help="train or load a model, explain it in several ways, compare the ways", epilog=EXAMPLES, **look
+        NAME, help="train or load a model, explain it in several ways, compare the ways", epilog=EXAMPLES, **LOOK
     )
-    compare.set_defaults(run=run_compare)
-    _add_table_arguments(compare.add_argument_group("the table"))
-    _add_model_arguments(compare.add_argument_group("the model"))
+    compare.set_defaults(run=run)
+    add_table_arguments(compare.add_argument_group("the table"))
+    add_model_arguments(compare.add_argument_group("the model"))
     _add_comparison_arguments(compare.add_argument_group("the comparison"))
-    return parser
-
-
-def _add_table_arguments(group):
-    add = group.add_argument
-    add("--data", metavar="FILE", help="CSV, TSV (also .gz) or parquet; without it the bundled census table")
-    add("--target", metavar="COLUMN", help="the column to predict")
-    add("--task", choices=["classification", "regression"], help="found from the target column when not given")
-    add("--drop", metavar="COLUMN", nargs="+", action="extend", default=[], help="columns to leave out")
-    add("--rows", type=_at_least(20), default=12_000, help="rows to train on, shared out into folds (default: 12000)")
-    add("--eval-rows", type=_at_least(1), default=250, help="test rows to explain (default: 250)")
-
-
-def _add_model_arguments(group):
-    add = group.add_argument
-    add("--model", metavar="FILE", help="explain this fitted model (.skops, or a pickle) instead of training one")
-    add("--trust", metavar="TYPE", action="append", default=[], help="load this type from a .skops file (repeatable)")
-    add("--trust-pickle", action="store_true", help="load a pickle, which runs whatever code it holds")
-    add("--epochs", type=_at_least(1), help="passes over the training rows (default: by the number of rows)")
 
 
 def _add_comparison_arguments(group):
     add = group.add_argument
-    add("--explainers", metavar="NAME,...", help="which to compare (default: all that suit); see sklearn-xai list")
+    add("--explainers", metavar="NAME,...", help="which to compare (default: all that suit)")
     add("--output", choices=["raw", "proba", "entropy"], default="raw", help="what is explained (default: raw, logits)")
-    add("--folds", type=_at_least(2), default=3, help="folds to train and compare on (default: 3)")
-    add("--top", metavar="K", type=_at_least(1), default=5, help="how many columns to list (default: 5)")
-    add("--threads", type=_at_least(1), default=1, help="of the processor; a small network is fastest on 1 (default)")
-    add("--seed", type=_at_least(0), default=0, help="seeds every draw (default: 0)")
+    add("--folds", type=at_least(2), default=3, help="folds to train and compare on (default: 3)")
+    add("--top", metavar="K", type=at_least(1), default=5, help="how many columns to list (default: 5)")
+    add("--threads", type=at_least(1), default=1, help="of the processor; a small network is fastest on 1 (default)")
+    add("--seed", type=at_least(0), default=0, help="seeds every draw (default: 0)")
     add("--out", metavar="DIR", default="sklearn-xai-results", help="where to write (default: sklearn-xai-results)")
-
-
-# ---------------------------------------------------------------------- list
-def run_list(args):
-    """Print the explainers, one line each."""
-    from rich.table import Table as Lines
-
-    lines = Lines.grid(padding=(0, 2, 0, 0))
-    lines.add_column(no_wrap=True)
-    lines.add_column()
-    for name, kind in all_explainers():
-        question = (kind.__doc__ or "").strip().splitlines()[0].replace("``", "")
-        lines.add_row(_short(name), question if "table" in kind._inputs else f"{question} (of images, not tables)")
-    make_console().print(lines)
-
-
-def _short(name):
-    return name.removesuffix("Explainer")
 
 
 # ---------------------------------------------------------------------- compare
@@ -209,7 +115,7 @@ class _Job:
         return next(name for name in (*MAIN, *self.kinds) if name in self.kinds)
 
 
-def run_compare(args):
+def run(args):
     """Run the comparison, print it and write it."""
     start = perf_counter()
     console = make_console()
@@ -298,7 +204,7 @@ def _prepare_given(args, kinds) -> _Job:
 
 def _chosen(names) -> dict[str, type]:
     """Return the classes of the named explainers, in the order they were named."""
-    known = {_short(name): kind for name, kind in all_explainers(inputs="table")}
+    known = {short_name(name): kind for name, kind in all_explainers(inputs="table")}
     if names is None:
         return {name: known[name] for name in DEFAULTS if name in known}
     initials = {"".join(c for c in name if c.isupper()).lower(): name for name in known}

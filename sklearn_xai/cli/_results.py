@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_xai._cli_table import UserError, first_line
 from sklearn_xai._progress import track
+from sklearn_xai.cli._table import UserError, first_line
 
 FILES = (
     "comparison.csv",

@@ -9,7 +9,7 @@ import torch
 from skorch import NeuralNetClassifier, NeuralNetRegressor
 from skorch.callbacks import Callback
 
-from sklearn_xai._cli_table import UserError, first_line, missing_column
+from sklearn_xai.cli._table import UserError, first_line, missing_column
 
 HIDDEN = 64
 DROPOUT = 0.1

@@ -1,0 +1,5 @@
+"""The report: one HTML file that says how good a model is, what it heeds, and how far that can be believed."""
+
+from __future__ import annotations
+
+__all__: list[str] = []
