@@ -18,7 +18,8 @@ from sklearn.utils import check_random_state
 from skorch import NeuralNetClassifier
 
 from sklearn_xai import __version__, all_explainers
-from sklearn_xai.cli import compare, main
+from sklearn_xai.cli import compare as command
+from sklearn_xai.cli import main
 from sklearn_xai.cli._results import FILES
 from sklearn_xai.models import train_clone
 
@@ -64,7 +65,7 @@ def write(tmp_path, monkeypatch):
 @pytest.fixture
 def without_pictures(monkeypatch):
     """Save the time of drawing where the pictures are not what is tested."""
-    monkeypatch.setattr(compare, "draw_pictures", lambda *args: None)
+    monkeypatch.setattr(command, "draw_pictures", lambda *args: None)
 
 
 def compare(*arguments, epochs="3", explainers="InputXGradient,Random"):
@@ -363,7 +364,7 @@ def test_a_pickle_is_refused_without_the_flag(frame, write, capsys):
 @pytest.mark.usefixtures("without_pictures")
 def test_explainers_that_do_not_suit_a_given_model_are_left_out(frame, write, monkeypatch):
     write(frame)
-    monkeypatch.setattr(compare, "DEFAULTS", ("Saliency", "Random"))
+    monkeypatch.setattr(command, "DEFAULTS", ("Saliency", "Random"))
     Path("m.pkl").write_bytes(pickle.dumps(LogisticRegression().fit(frame[["size", "member"]], frame["kind"])))
     common = ["compare", "--eval-rows", "9", "--folds", "2", "--data", "t.csv", "--target", "kind"]
     assert main([*common, "--model", "m.pkl", "--trust-pickle", "--out", "found"]) == 0
@@ -436,7 +437,7 @@ def test_an_interrupt_leaves_nothing(frame, write, monkeypatch, capsys):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(compare, "draw_pictures", interrupted)
+    monkeypatch.setattr(command, "draw_pictures", interrupted)
     assert compare("--data", write(frame), "--target", "kind", "--out", "found") == 130
     assert capsys.readouterr().err == "sklearn-xai: interrupted\n"
     assert {path.name for path in Path.cwd().iterdir()} == {"t.csv"}
@@ -446,7 +447,7 @@ def test_an_unknown_error_is_not_hidden(frame, write, monkeypatch):
     def broken(*args, **kwargs):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(compare, "draw_pictures", broken)
+    monkeypatch.setattr(command, "draw_pictures", broken)
     with pytest.raises(ZeroDivisionError):
         compare("--data", write(frame), "--target", "kind", "--out", "found")
     assert not Path("found").exists()
@@ -454,4 +455,4 @@ def test_an_unknown_error_is_not_hidden(frame, write, monkeypatch):
 
 def test_explainers_are_found_by_several_spellings():
     spellings = "saliency,SaliencyExplainer,input-x-gradient,IG"
-    assert list(compare._chosen(spellings)) == ["Saliency", "InputXGradient", "IntegratedGradients"]
+    assert list(command._chosen(spellings)) == ["Saliency", "InputXGradient", "IntegratedGradients"]
