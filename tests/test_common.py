@@ -28,7 +28,12 @@ def frozen_regressor():
         return FrozenEstimator(regressor(AnySize, callbacks=None).fit(X, y.reshape(-1, 1)))
 
 
-TRAINED = {"regressor": regressor, "classifier": classifier, "lazy": lazy_classifier}
+TRAINED = {"classifier": classifier, "regressor": regressor, "lazy": lazy_classifier}
+ALWAYS = "classifier"  # the others of the trained are slow tests, as is said by their mark
+
+
+def marks_of(kind):
+    return [] if kind == ALWAYS else [pytest.mark.slow]
 
 
 def whole_suite():
@@ -36,7 +41,7 @@ def whole_suite():
     for cls in CLASSES:
         for kind, net in TRAINED.items():
             for estimator, check in estimator_checks_generator(fast(cls, net())):
-                yield named(estimator, check, kind)
+                yield named(estimator, check, kind, marks_of(kind))
         # The hash of the parameters is taken before and after fit, through deep copies: that of a torch module changes.
         reason = {"check_estimators_overwrite_params": "the hash of a torch module is not that of its copy"}
         for estimator, check in estimator_checks_generator(fast(cls, frozen_regressor())):
@@ -78,7 +83,7 @@ OUTSIDE = [
 
 
 @pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names:UserWarning")
-@pytest.mark.parametrize("kind", [*TRAINED][:2])
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=marks_of(kind)) for kind in [*TRAINED][:2]])
 @pytest.mark.parametrize("check", [name for name in OUTSIDE if hasattr(checks, name)])
 @pytest.mark.parametrize("cls", CLASSES)
 def test_outside_the_suite(cls, check, kind):
