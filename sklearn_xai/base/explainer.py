@@ -65,11 +65,16 @@ class BaseExplainer(Scoring, FitsEstimator, PassThrough, MetaEstimatorMixin, Tra
         Whether ``fit`` learns of the explained output only, so that no other one can be explained then.
     _inputs : tuple of {"table", "image", "tokens"}
         What the method explains; ``all_explainers(inputs=...)`` selects by it.
+    _needs, _adds_up : str
+        What a reader should know of the models it explains, and of what its attributions add up to, beyond what
+        ``_gradients`` and ``_additive`` say; ``describe`` shows it.
     """
 
     _additive = False
     _one_target = False
     _inputs: tuple[str, ...] = ("table",)
+    _needs = ""
+    _adds_up = ""
     _gap_advice = "Raise the number of evaluations"
 
     _parameter_constraints: dict = {

@@ -9,8 +9,11 @@ from sklearn_xai.explainers.gradient._base import GradientExplainer
 class SaliencyExplainer(GradientExplainer):
     r"""How much does the output change with a small change of each feature?
 
-    The attribution of feature i is the gradient :math:`\partial f(x) / \partial x_i`, or its absolute value. The
-    ``feature_importances_`` are the mean absolute gradients over the background: gradient sensitivity analysis.
+    The attribution of feature i is the gradient, or its absolute value,
+
+    .. math:: \phi_i = \frac{\partial f(x)}{\partial x_i}.
+
+    The ``feature_importances_`` are the mean absolute gradients over the background: gradient sensitivity analysis.
 
     Parameters
     ----------
@@ -34,6 +37,12 @@ class SaliencyExplainer(GradientExplainer):
     -----
     Gradients are in units of the output per unit of the network's input, after the preprocessing of a Pipeline. They do
     not add up to the output: the completeness gap that ``explain`` reports is what they leave open.
+
+    Misleads when the output has flattened out: a feature that decided the row has a gradient near 0 once a sigmoid or
+    a rectifier is saturated. It says what a small change would do, not what brought the output about, and of ReLU
+    networks the gradients of near rows differ widely.
+
+    Cost: one forward and one backward pass a row. ``fit`` adds nothing.
 
     References
     ----------

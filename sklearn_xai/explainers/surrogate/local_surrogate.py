@@ -116,6 +116,13 @@ class LocalSurrogateExplainer(BaseExplainer):
     itself. The draws are shared by all rows, and so is their sampling error: of the order of the standard deviation of
     the output over the background, divided by ``sqrt(n_samples)``.
 
+    Misleads when ``local_r2`` is low, when another ``kernel_width`` would say something else (the width is what "near"
+    means, and no data say which is right), and when columns are correlated: a perturbed row puts columns together that
+    do not occur together. Another ``random_state`` gives other attributions.
+
+    Cost: ``n_samples`` evaluations a row (1,000 by default), and one small product of matrices. ``fit`` factorises one
+    matrix as wide as there are columns.
+
     References
     ----------
     Ribeiro, M. T., Singh, S. and Guestrin, C. (2016). "Why Should I Trust You?": Explaining the Predictions of Any
