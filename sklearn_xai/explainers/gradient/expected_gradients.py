@@ -66,6 +66,14 @@ class ExpectedGradientsExplainer(GradientExplainer):
     networks the root mean square of the actual errors was 0.85 to 1.25 times that of the standard errors. They are NaN
     for a handful of draws.
 
+    Misleads when the background is not what the row should be held against: attributions are differences from it, and
+    background rows of another group of people tell another story. The points between a row and a background row may be
+    like no row, where columns are correlated or categories are blended, and two columns that say the same share as the
+    network happens to weigh them.
+
+    Cost: ``n_samples`` forward and backward passes a row (200 by default). ``fit`` takes eight times as many for each
+    of four rows, to scale the standard errors.
+
     References
     ----------
     Erion, G., Janizek, J. D., Sturmfels, P., Lundberg, S. M. and Lee, S.-I. (2021). Improving performance of deep

@@ -73,9 +73,12 @@ def connection_weights(site, v, context):
 class GradientXWeightExplainer(GradientExplainer):
     r"""How sensitive is the output to each feature, weighed by what connects the two?
 
-    The attribution of feature i is :math:`w_i \, \partial f(x) / \partial x_i`, with :math:`w_i` the connection weight
-    of Olden, Joy and Death: the gradient of the network with its non-linearities replaced by the identity, which for a
-    multi-layer perceptron is entry i of the product of the weight matrices.
+    The attribution of feature i is
+
+    .. math:: \phi_i = w_i \, \frac{\partial f(x)}{\partial x_i},
+
+    with :math:`w_i` the connection weight of Olden, Joy and Death: the gradient of the network with its non-linearities
+    replaced by the identity, which for a multi-layer perceptron is entry i of the product of the weight matrices.
 
     A positive value says that the network reacts to the feature in the direction of its connection weight, a negative
     one that the non-linearities turn the sign around at this row.
@@ -100,6 +103,14 @@ class GradientXWeightExplainer(GradientExplainer):
     See Also
     --------
     SaliencyExplainer : The gradient alone.
+
+    Notes
+    -----
+    Misleads when weights of opposite signs cancel in the connection weight: a feature that some units take with one
+    sign and some with the other gets about 0, however much it matters. The numbers are in no unit of the output, do
+    not depend on how large a feature is at the row, and vanish where the gradient does (see ``SaliencyExplainer``).
+
+    Cost: one forward and one backward pass a row. ``fit`` takes one more of each for every output.
 
     References
     ----------

@@ -9,7 +9,9 @@ from sklearn_xai.explainers.gradient._base import GradientExplainer
 class InputXGradientExplainer(GradientExplainer):
     r"""How much would the output lose without each feature, if the network were linear where it stands?
 
-    The attribution of feature i is :math:`x_i \, \partial f(x) / \partial x_i`, with x as the network takes it.
+    The attribution of feature i is, with x as the network takes it,
+
+    .. math:: \phi_i = x_i \, \frac{\partial f(x)}{\partial x_i}.
 
     Parameters
     ----------
@@ -25,6 +27,14 @@ class InputXGradientExplainer(GradientExplainer):
     --------
     SaliencyExplainer : The gradient alone.
     IntegratedGradientsExplainer : Averages the gradient along a path and adds up to the output.
+
+    Notes
+    -----
+    Misleads where the network bends between 0 and the row, since the gradient at the row is taken for the whole way,
+    and where 0 means something: a feature that is 0 gets 0, however much it matters that it is. Behind a scaler 0 is
+    the mean, behind none it is whatever the units make it.
+
+    Cost: one forward and one backward pass a row. ``fit`` adds nothing.
 
     References
     ----------

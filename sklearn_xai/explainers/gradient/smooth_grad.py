@@ -77,6 +77,13 @@ class SmoothGradExplainer(GradientExplainer):
     Attributions are in the units of the method's, or in their squares. They do not add up to the output, also where
     those of the method do.
 
+    Misleads when the noise leads away from the data: rows with noise on every column may be like no row, and the wider
+    ``noise``, the more the result is that of another, smoother network. What looks cleaner is not more faithful;
+    squares and variances have no sign.
+
+    Cost: ``n_samples`` times what the method inside takes a row: 50 forward and backward passes by default. ``fit``
+    keeps ``n_samples`` draws of noise, each as wide as a row.
+
     References
     ----------
     Smilkov, D., Thorat, N., Kim, B., Viegas, F. and Wattenberg, M. (2017). SmoothGrad: removing noise by adding noise.

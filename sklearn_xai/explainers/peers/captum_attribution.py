@@ -96,6 +96,14 @@ class CaptumExplainer(BaseExplainer):
     base values and gap of ``explain`` are that unit's, whatever the ``target``. NeuronConductance is what flows through
     it to the target.
 
+    Misleads where the method of Captum does: what the explainers of this package say of their methods holds here too.
+    Many of Captum's methods expect modules rather than functions, each called once, and what they say of other
+    networks may be wrong without a word; ``completeness_gap`` shows it for those that should add up.
+
+    Cost: what the method of Captum takes, and one evaluation a row. Integrated gradients take 50 forward and backward
+    passes a row by default, Shapley values 25 permutations of all features. A method that draws is called for each row
+    alone.
+
     References
     ----------
     Kokhlikyan, N. and others (2020). Captum: A Unified and Generic Model Interpretability Library for PyTorch.
@@ -114,6 +122,7 @@ class CaptumExplainer(BaseExplainer):
 
     _gradients = True
     _inputs: tuple[str, ...] = ("table", "image")
+    _adds_up = "depends on the method"
 
     _parameter_constraints: dict = {
         **BaseExplainer._parameter_constraints,

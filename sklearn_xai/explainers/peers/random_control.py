@@ -54,12 +54,16 @@ def normal_draws(fingerprints, keys):
 
 
 class RandomExplainer(BaseExplainer):
-    """What would an explanation look like that knows nothing of the model?
+    r"""What would an explanation look like that knows nothing of the model?
 
     A control for measures of explanations, as ``DummyClassifier`` is for classifiers: the attributions of a row are
-    independent normal draws around zero, scaled so that their sum varies as much as the explained output does over the
-    background. They depend on the row's values and on ``random_state`` only, so that the same row always has the same
-    attributions, whatever else is explained with it.
+    independent normal draws around zero,
+
+    .. math:: \phi_i(x) = \frac{\sigma_f}{\sqrt{d}} \, z_i, \quad z_i \sim N(0, 1),
+
+    with d the number of columns and :math:`\sigma_f` the standard deviation of the explained output over the
+    background, so that their sum varies as much as that output does. They depend on the row's values and on
+    ``random_state`` only, so that the same row always has the same attributions, whatever else is explained with it.
 
     Parameters
     ----------
@@ -79,6 +83,11 @@ class RandomExplainer(BaseExplainer):
     Notes
     -----
     The draws do not add up to the output: the completeness gap that ``explain`` reports is as large as chance makes it.
+
+    Misleads when it is taken for an explanation. It is a control: a method that is no better by a metric has not shown
+    that it knows anything of the model, and a metric that does not tell it from the others measures something else.
+
+    Cost: one evaluation a row. ``fit`` takes one for each background row.
 
     References
     ----------

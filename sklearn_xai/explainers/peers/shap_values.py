@@ -88,6 +88,14 @@ class SHAPExplainer(BaseExplainer):
     -----
     ``feature_groups`` are single players of the black-box algorithms; the others add up the values of their columns.
 
+    Misleads where Shapley values do (see ``ShapleyExplainer``): columns are put together that do not occur together.
+    Of the algorithms, "deep" is off without a word on layers that shap does not know, but for the gap; "sampling",
+    "kernel" and "gradient" draw; and "partition" depends on the hierarchy that it found.
+
+    Cost: ``max_evals`` evaluations for each pair of a row and a background row. By default that is 20 coalitions a
+    column with "permutation", all of them with "exact". "tree" and "linear" ask the model once a row, "deep" takes one
+    forward and one backward pass for each pair, "gradient" 200 a row.
+
     References
     ----------
     Lundberg, S. M. and Lee, S.-I. (2017). A Unified Approach to Interpreting Model Predictions.

@@ -158,8 +158,14 @@ class OcclusionExplainer(BaseExplainer):
 
     Notes
     -----
-    A row costs one evaluation for each window and row that may fill it up. Windows at the far ends are cut off where
-    the row ends, as Captum does it.
+    Windows at the far ends are cut off where the row ends, as Captum does it.
+
+    Misleads when columns say the same, or replace each other: each gets only what the other does not make up for, down
+    to nothing for both. What is put in the place of a column or a patch may be like nothing the model was trained on,
+    so that part of the loss is surprise; a grey square is not the absence of a thing.
+
+    Cost: one evaluation for each row, window and row that may fill it up. Of a table that is the number of columns
+    times ``background_size``, with a ``baseline`` the number of windows.
 
     References
     ----------

@@ -91,6 +91,14 @@ class PartialDependenceExplainer(DependencePlots, BaseExplainer):
     read between its neighbours. Missing numbers have no neighbours: their step is the mean change over all background
     rows.
 
+    Misleads when columns interact, since a curve that goes up for some rows and down for others is flat on average,
+    and when they are correlated: "pd" asks the model about rows that do not exist, and a column gets what the model
+    says there. "ale" then gives each column its own effect, which depends on the bins where rows are few.
+
+    Cost: in ``fit``, one evaluation for each column, point of its grid and background row. With "ale" two or three for
+    each column and background row. A row then takes one evaluation, and one for each background row for every group of
+    several columns.
+
     References
     ----------
     Friedman, J. H. (2001). Greedy Function Approximation: A Gradient Boosting Machine. Annals of Statistics 29.
@@ -111,6 +119,7 @@ class PartialDependenceExplainer(DependencePlots, BaseExplainer):
     """
 
     _one_target = True
+    _adds_up = "to the output of additive models"
     _parameter_constraints: dict = {
         **BaseExplainer._parameter_constraints,
         **BACKGROUND_PARAMETERS,

@@ -79,12 +79,22 @@ class PermutationImportanceExplainer(BaseExplainer):
     once. This needs a scorer that asks for predictions only, as all of scikit-learn's do; any other callable is
     called with the estimator and the permuted table, and of a network with an object that predicts in its place.
 
+    Misleads when columns are correlated: shuffling one makes rows that do not exist, and the model is scored where it
+    was never trained (Hooker et al., 2021); columns that say the same make up for each other. On the rows it was
+    trained on, it tells what was learned by heart too. It says nothing of a single row.
+
+    Cost: ``n_repeats`` predictions of all rows given to ``fit`` for each column. A row then takes one evaluation; with
+    ``kind="local"`` one for each column and background row, and ``fit`` nothing.
+
     References
     ----------
     Breiman, L. (2001). Random Forests.
 
     Fisher, A., Rudin, C. and Dominici, F. (2019). All Models are Wrong, but Many are Useful: Learning a Variable's
     Importance by Studying an Entire Class of Prediction Models Simultaneously.
+
+    Hooker, G., Mentch, L. and Zhou, S. (2021). Unrestricted permutation forces extrapolation: variable importance
+    requires at least one more model, or there is no free variable importance. Statistics and Computing 31.
 
     Examples
     --------

@@ -84,6 +84,8 @@ def rectified_gradient(site, v, target, context, rule, batch_size=None):
 class RectifiedExplainer(GradientExplainer):
     """Base class of gradients with a rule of their own at rectifiers; a subclass has the ``_rule``."""
 
+    _needs = "a network with rectifiers (ReLU)"
+
     @staticmethod
     def _rule(cotangent, passed):
         """Return what a rectifier passes back, from the cotangent after it and whether it let the value through."""

@@ -35,6 +35,15 @@ class DeconvolutionExplainer(RectifiedExplainer):
     --------
     GuidedBackpropExplainer : Lets pass what was let through on the way up, too.
 
+    Notes
+    -----
+    Misleads where it is taken for what the network saw: it depends on the row by the places of maxima and by other
+    activations alone. Of a network of linear layers and rectifiers, all rows have the same attributions for one
+    output. On images it recovers edges whatever the upper layers say (see ``GuidedBackpropExplainer``).
+
+    Cost: one forward pass and one backward pass a row, operation by operation. The values of all operations of a chunk
+    of rows are kept meanwhile.
+
     References
     ----------
     Zeiler, M. D. and Fergus, R. (2014). Visualizing and Understanding Convolutional Networks.

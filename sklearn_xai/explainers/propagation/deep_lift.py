@@ -218,6 +218,16 @@ class DeepLiftExplainer(GradientExplainer):
     IntegratedGradientsExplainer : Takes many gradients along a path instead, on any network.
     LRPExplainer : Shares out the output itself.
 
+    Notes
+    -----
+    Misleads when the baseline means something, as with ``IntegratedGradientsExplainer``: a feature that is at its
+    baseline gets 0. The shares of a product or a maximum are a convention, and two networks that compute the same
+    function by other layers may be explained differently.
+
+    Cost: one forward and one backward pass for each pair of a row and a baseline, operation by operation. That is one
+    a row with ``baseline="mean"``, ``background_size`` with "sample". The values of all operations of a chunk are kept
+    meanwhile.
+
     References
     ----------
     Shrikumar, A., Greenside, P. and Kundaje, A. (2017). Learning Important Features Through Propagating Activation

@@ -93,6 +93,12 @@ class GradCAMExplainer(BaseExplainer):
     X holds images (n_samples, n_channels, height, width), signals (n_samples, n_channels, length), volumes, or flat
     rows that the network reshapes to one of them; where each column goes is found out by running it.
 
+    Misleads when small things matter: the map is as coarse as the layer, and upsampling makes it look finer. What
+    speaks against the output is cut off, the mean over positions is right only where the gradient is the same at all
+    of them, and with ``guided=True`` the picture is mostly that of guided backpropagation.
+
+    Cost: one forward and one backward pass a row, the latter down to the layer only. ``guided=True`` adds one of each.
+
     References
     ----------
     Selvaraju, R. R., Cogswell, M., Das, A., Vedantam, R., Parikh, D. and Batra, D. (2017). Grad-CAM: Visual
@@ -111,6 +117,7 @@ class GradCAMExplainer(BaseExplainer):
 
     _gradients = True
     _inputs: tuple[str, ...] = ("image",)
+    _needs = "a network with convolutions"
 
     _parameter_constraints: dict = {
         **BaseExplainer._parameter_constraints,

@@ -38,13 +38,19 @@ class GuidedBackpropExplainer(RectifiedExplainer):
 
     Notes
     -----
-    It sharpens pictures more than it explains: it changes little when the upper layers are drawn anew (Adebayo et al.,
-    2018). Compare it with ``layer_randomisation`` before it is believed.
+    Misleads where a sharp picture is taken for a faithful one: it recovers edges of the image, and changes little when
+    the upper layers are drawn anew (Adebayo et al., 2018), so that it can tell little of what they decide by. Hold it
+    against ``layer_randomisation`` before it is believed.
+
+    Cost: one forward pass and one backward pass a row, operation by operation. The values of all operations of a chunk
+    of rows are kept meanwhile.
 
     References
     ----------
     Springenberg, J. T., Dosovitskiy, A., Brox, T. and Riedmiller, M. (2015). Striving for Simplicity: The All
     Convolutional Net.
+
+    Adebayo, J., Gilmer, J., Muelly, M., Goodfellow, I., Hardt, M. and Kim, B. (2018). Sanity Checks for Saliency Maps.
 
     Examples
     --------

@@ -102,6 +102,14 @@ class LRPExplainer(GradientExplainer):
     sign that alpha-beta or z-plus share by. Base values are 0, and ``completeness_gap`` of ``explain`` is what was
     lost. How the module is written makes no difference: the rules are those of the basic operations it runs.
 
+    Misleads when the rules do not suit the layers: each rule is another explanation, and the epsilon rule with a small
+    epsilon is the input times the gradient on networks of rectifiers, with its noise. With z-plus and alpha-beta, the
+    maps of deep networks come to depend little on the upper layers (Sixt et al., 2020). Large biases leave a large
+    gap.
+
+    Cost: one forward and one backward pass a row, operation by operation. Rules with signs go through each linear
+    layer several times. The values of all operations of a chunk of rows are kept meanwhile.
+
     References
     ----------
     Bach, S., Binder, A., Montavon, G., Klauschen, F., Mueller, K.-R. and Samek, W. (2015). On Pixel-Wise Explanations
@@ -121,6 +129,8 @@ class LRPExplainer(GradientExplainer):
 
     Achtibat, R., Hatefi, S. M. V., Dreyer, M., Jain, A., Wiegand, T., Lapuschkin, S. and Samek, W. (2024). AttnLRP:
     Attention-Aware Layer-Wise Relevance Propagation for Transformers.
+
+    Sixt, L., Granz, M. and Landgraf, T. (2020). When Explanations Lie: Why Many Modified BP Attributions Fail.
 
     Examples
     --------

@@ -95,6 +95,13 @@ class ForestExplainer(BaseExplainer):
     Missing values go their own way in the trees. The attributions of ``feature_groups`` are the sums of those of their
     columns, but "permutation" shuffles the columns of a group together.
 
+    Misleads when ``fidelity_`` is low, since the forest is explained and not the model, and when columns are
+    correlated: the forest may split on one where the model uses another. "impurity" favours columns with many values,
+    and counts what was learned by heart.
+
+    Cost: one evaluation for each row given to ``fit``, and the growing of ``n_estimators`` trees. A row then takes one
+    evaluation; with "shap" also all leaves of all trees for each background row, which is most of the time.
+
     References
     ----------
     Breiman, L. (2001). Random Forests. Machine Learning 45.
@@ -117,6 +124,7 @@ class ForestExplainer(BaseExplainer):
     """
 
     _one_target = True
+    _adds_up = "with 'shap', to the forest's output"
     _probing = False
     _parameter_constraints: dict = {
         **BaseExplainer._parameter_constraints,

@@ -125,6 +125,13 @@ class MutualInformationExplainer(BaseExplainer):
     Single columns are estimated by scikit-learn's ``mutual_info_regression`` and ``mutual_info_classif``; shuffles,
     groups and columns with missing numbers by the same estimators, written for many at once.
 
+    Misleads when a column matters only together with others (of an exclusive or, each gets 0), and when one merely
+    goes along with what the model uses: it then gets as much, though the model does not read it. Estimates are biased
+    upwards, of columns with many values most: look at ``p_values_`` and ``null_mean_``.
+
+    Cost: one evaluation for each of ``max_samples`` rows in ``fit``, and 1 + ``n_permutations`` estimates a column,
+    each growing a little faster than the rows. A row then takes one evaluation.
+
     References
     ----------
     Kraskov, A., Stögbauer, H. and Grassberger, P. (2004). Estimating mutual information. Physical Review E 69.

@@ -95,6 +95,16 @@ class RFEExplainer(BaseExplainer):
     are. They differ where the number of columns itself enters the training, as in a forest that draws some columns for
     each split or an SVC with ``gamma="scale"``.
 
+    Misleads when columns stand in for each other: the first of two twins to go loses nothing, the second carries all,
+    and which goes first may hang by a thread. A row's attribution depends on the one order that is walked for all rows
+    (Shapley values average over orders), and with ``removal="marginal"`` the rest of the row is put to values it does
+    not occur with.
+
+    Cost: for each row, one evaluation for every background row and number of columns that are left. ``fit`` ranks by
+    half the square of the number of columns, times 16 for each of ``background_size`` rows, and scores by the square
+    of ``background_size`` for each column: 309,000 evaluations with 13 columns. ``refit`` trains a model after each
+    step, and ``cv`` does all this in each fold.
+
     References
     ----------
     Guyon, I., Weston, J., Barnhill, S. and Vapnik, V. (2002). Gene selection for cancer classification using support

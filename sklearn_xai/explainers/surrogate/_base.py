@@ -26,6 +26,7 @@ class GlobalSurrogate(BaseExplainer):
     """
 
     _one_target = True
+    _adds_up = "to the surrogate's output"
     _one_hot = False  # categories as 0/1 columns, or as one column of codes
     _both_classes = False  # fit both outputs of two classes, though one is explained: then the class is known
     _fidelity_advice = ""

@@ -155,6 +155,13 @@ class LinearSurrogateExplainer(GlobalSurrogate):
     output of the linear model, not to that of the model: the completeness gap is the surrogate's error at the row.
     ``explain`` adds ``surrogate_output`` (n_rows,).
 
+    Misleads when ``fidelity_`` is low: it is then a linear model of the data, not of the model. Of correlated columns
+    the weights are shared out by the penalty, and interactions and bends are averaged away; what holds of all rows may
+    be wrong for this one.
+
+    Cost: one evaluation for each row given to ``fit``, and one linear fit. A row then takes one evaluation and one
+    product with the coefficients.
+
     References
     ----------
     Hoerl, A. E. and Kennard, R. W. (1970). Ridge Regression: Biased Estimation for Nonorthogonal Problems.

@@ -143,6 +143,13 @@ class RuleSurrogateExplainer(RuleBased):
     The base value is what the last line says: a row that no rule covers has attributions of zero. The completeness gap
     is the surrogate's error at the row. ``explain`` adds ``surrogate_output`` (n_rows,).
 
+    Misleads when ``fidelity_`` is low, and when a rule is read without those above it: it holds of the rows that none
+    of them covers. Columns of a rule share equally, however much each of them does, and another sample of rows may
+    give other rules.
+
+    Cost: one evaluation for each row given to ``fit``, and a small tree for each of ``max_rules`` rules. A row then
+    takes one evaluation and the list is read once.
+
     References
     ----------
     Frank, E. and Witten, I. H. (1998). Generating Accurate Rule Sets Without Global Optimization.

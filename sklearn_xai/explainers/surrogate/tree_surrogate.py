@@ -112,6 +112,13 @@ class TreeSurrogateExplainer(RuleBased):
     adds ``surrogate_output`` (n_rows,). Missing values, and categories that ``fit`` has not seen, follow the side of a
     split that suits missing ones best.
 
+    Misleads when ``fidelity_`` is low, and when rules are read as the model's own: another sample of rows may give
+    another tree with other columns that says as much. A column that no split of the path asks gets 0, also where it
+    could stand for one that does.
+
+    Cost: one evaluation for each row given to ``fit``, and the growing of one tree for each explained output. A row
+    then takes one evaluation and the walk down the tree.
+
     References
     ----------
     Craven, M. W. and Shavlik, J. W. (1996). Extracting Tree-Structured Representations of Trained Networks.

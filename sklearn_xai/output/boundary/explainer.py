@@ -104,6 +104,15 @@ class DecisionBoundaryExplainer(BoundaryViews, FindsBoundary, BaseExplainer):
     A number that is missing does not move. Whole numbers are moved like others, and may have fractions at the
     point. The step of a group of columns is the norm of its columns' steps.
 
+    Misleads when columns cannot change on their own: the nearest point of the boundary may be like no row, moves what
+    nobody can change (an age) and keeps correlated columns apart. ``features_to_vary`` and ``within_background``
+    narrow it. A large step of a column says that the boundary is reached by it, not that the output was brought about
+    by it; a near boundary that was not found makes a row look safe.
+
+    Cost: one to three thousand evaluations a row by default. On a table of 13 columns these were 1,690 of a linear
+    model, 2,341 of a forest and 2,497 of a small network, which is differentiated; they grow with ``n_starts`` and
+    ``n_iterations``, and by central differences with the columns.
+
     References
     ----------
     Moosavi-Dezfooli, S., Fawzi, A. and Frossard, P. (2016). DeepFool: a simple and accurate method to fool deep neural
