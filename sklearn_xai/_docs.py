@@ -58,7 +58,7 @@ SHARED = {
         Mean absolute attribution over the background rows, in the units of the explained output.
     n_features_in_ : int
         Number of columns seen in ``fit``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, where X has names.""",
 }
 

@@ -8,6 +8,7 @@ from sklearn_xai.encoding import TableEncoder
 from sklearn_xai.tables import assemble
 
 BASELINES = ("zero", "mean", "median", "min", "max", "pad", "sample")
+"""Names of baselines that `resolve_baseline` knows."""
 
 
 def resolve_baseline(baseline, inputs, caller):

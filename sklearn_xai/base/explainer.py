@@ -25,6 +25,7 @@ from sklearn_xai.base.fitting import FitsEstimator
 from sklearn_xai.base.pass_through import PassThrough
 from sklearn_xai.base.players import find_players, pixels_as_players, players_data
 from sklearn_xai.base.scoring import Scoring
+from sklearn_xai.base.streaming import StreamsTables
 from sklearn_xai.base.targets import chooser, order_keys, resolve_target
 from sklearn_xai.base.texts import words_of
 from sklearn_xai.engines import Coalitions
@@ -47,16 +48,19 @@ BACKGROUND_PARAMETERS: dict = {
     "background_size": [Interval(Integral, 1, None, closed="left")],
     "background_sampling": [StrOptions({"random", "kmeans", "stratified"})],
 }
+"""Constraints of the parameters that say which background rows are kept."""
 REMOVAL_PARAMETERS: dict = {"removal": [StrOptions({"marginal", "baseline", "conditional"})]}
+"""Constraints of the parameter that says what a removed column is replaced by."""
 
 
-class BaseExplainer(Scoring, FitsEstimator, PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstimator):
+class BaseExplainer(StreamsTables, Scoring, FitsEstimator, PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     """Base class of all explainers: ``fit`` sees background rows, ``transform`` turns rows into attributions.
 
-    A subclass overrides ``_attribute`` and, if it has something to prepare, ``_prepare``.
+    A subclass overrides ``_attribute`` and, if it has something to prepare, ``_prepare``. What it is, it says by class
+    attributes.
 
-    Class attributes
-    ----------------
+    Attributes
+    ----------
     _gradients, _probing : bool
         See ``FitsEstimator``.
     _additive : bool
@@ -253,14 +257,16 @@ class BaseExplainer(Scoring, FitsEstimator, PassThrough, MetaEstimatorMixin, Tra
     def _explain_rows(self, X, fully=False):
         """Return the Attributions of all rows, with a last axis of outputs for ``target="all"``, and their gaps.
 
-        Gaps (else None), and facts that take time of their own, are for ``explain``, which asks for them ``fully``.
+        Facts that take time of their own are for ``explain``, which asks for them ``fully``; gaps too (else None), but
+        for additive methods, whose gaps are always known.
         """
         if self._target_index != "all":
             return self._explain_target(X, self._target_index, fully)
         parts = [self._explain_target(X, k, fully) for k in range(self._model.n_outputs)]
         stacked = [np.stack([part[0][field] for part in parts], axis=-1) for field in range(3)]
         extras = {name: np.stack([part[0].extras[name] for part in parts], axis=-1) for name in parts[0][0].extras}
-        return Attributions(*stacked, extras), np.stack([part[1] for part in parts], axis=-1) if fully else None
+        gaps = None if parts[0][1] is None else np.stack([part[1] for part in parts], axis=-1)
+        return Attributions(*stacked, extras), gaps
 
     def _explain_target(self, X, index, fully):
         attribute = self._attribute_fully if fully else self._attribute

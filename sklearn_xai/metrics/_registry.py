@@ -50,6 +50,7 @@ class Metric:
 
 
 METRICS: dict[str, Metric] = {}
+"""Every metric by its name, as a `Metric`: its function, its family, its direction and what it needs."""
 
 # Parameter descriptions that metrics share, written once: "%(judged)s" in a docstring stands for them.
 SHARED = {
@@ -72,7 +73,27 @@ SHARED = {
 
 
 def explanation_metric(*, family, greater_is_better, **properties):
-    """Make a function known as a metric; it stays the plain function that it is."""
+    """Make a function known as a metric; it stays the plain function that it is.
+
+    Parameters
+    ----------
+    family : str
+        One of "faithfulness", "robustness", "complexity", "randomisation", "axioms", "localisation" and "agreement".
+    greater_is_better : bool
+        Whether larger values are better.
+    **properties : dict
+        Other properties of a `Metric`: ``needs``, ``inputs``, ``network``, ``refits``.
+
+    Returns
+    -------
+    decorator : callable
+        Puts the function into ``METRICS`` and returns it.
+
+    Raises
+    ------
+    ValueError
+        For another family.
+    """
     if family not in FAMILIES:
         raise ValueError(f"The 'family' parameter of explanation_metric must be one of {FAMILIES}. Got {family!r}.")
 

@@ -68,7 +68,7 @@ class LayerActivations(InsideEstimator):
         Axis of these shapes that the units are on.
     n_features_in_ : int
         Number of columns seen in ``fit``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, where X has names.
 
     Raises

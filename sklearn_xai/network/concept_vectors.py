@@ -143,7 +143,7 @@ class ConceptActivationVectors(TakesConcepts, InsideEstimator):
     layers_ : list of one layer
     n_features_in_ : int
         Number of columns seen in ``fit``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, where X has names.
 
     Raises
@@ -230,6 +230,8 @@ class ConceptActivationVectors(TakesConcepts, InsideEstimator):
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_samples, n_features), or array of shape (n_samples, ...)
+        *args : array-like
+            The concepts, and y after them, where they are given by place.
         concepts : DataFrame, array of bool (n_samples, n_concepts), masks (n_samples, n_concepts, ...), dict or list
             Which rows show which concept, as ``NetworkDissection`` takes it; a row shows what any of its places does.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None

@@ -86,7 +86,7 @@ class NetworkDissection(TakesConcepts, AblatesUnits, InsideEstimator):
         interpretable a layer is.
     n_features_in_ : int
         Number of columns seen in ``fit``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, where X has names.
 
     Raises
@@ -174,6 +174,8 @@ class NetworkDissection(TakesConcepts, AblatesUnits, InsideEstimator):
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_samples, n_features), or array of shape (n_samples, ...)
+        *args : array-like
+            The concepts, and y after them, where they are given by place.
         concepts : array, DataFrame, dict, callable or list of str
             - Masks, an array of bools (or 0 and 1) of shape (n_samples, n_concepts, height, width), or (n_samples,
               n_concepts, n_tokens) for sequences. Units without places are compared with whether a concept is anywhere.

@@ -65,7 +65,7 @@ class EmbeddingSimilarity(VectorQueries, FitsEstimator, TransformerMixin, BaseEs
         Name of the embedding, where an estimator was given.
     n_features_in_ : int
         Number of dimensions, where rows were given to ``fit``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, where the rows have any.
 
     Raises

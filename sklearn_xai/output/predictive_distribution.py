@@ -104,7 +104,7 @@ class PredictiveDistribution(FitsEstimator, MetaEstimatorMixin, BaseEstimator):
     network_pipeline_ : torch.nn.Module or Pipeline
         All draws as one module, behind the preprocessing: what explainers look at.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
 
     Raises
     ------

@@ -103,7 +103,7 @@ class MutualInformationExplainer(BaseExplainer):
         Mean and standard deviation of the estimates for shuffled outputs: what "zero" looks like. NaN without shuffles.
     p_values_ : ndarray of the shape of ``mutual_information_``
         ``(1 + shuffles that reach the estimate) / (1 + n_permutations)``.
-    discrete_features_ : bool ndarray of shape (n_features_in_,)
+    discrete_features_ : bool ndarray of shape (n_features,)
         Which columns are taken as discrete.
     %(attributes)s
 
