@@ -9,8 +9,11 @@ from dataclasses import dataclass, fields, replace
 from textwrap import dedent
 from typing import Any
 
+from sklearn_xai.explainers.equations import as_text
+
 _HEADING = re.compile(r"^(\S.*)\n-{3,}[ ]*$", re.MULTILINE)
 _MATH = re.compile(r"^( *)\.\. math::(.*(?:\n(?:\1[ ]+.*|[ ]*$))*)", re.MULTILINE)
+_INLINE = re.compile(r":math:`([^`]*)`")
 _ROLE = re.compile(r":[\w:]+:`~?([^`]*)`")
 _PARAMETER = re.compile(r"^([*\w, ]+) : (?:.*\\\n)*.*\n((?:[ ]+.*\n?|\n)*)", re.MULTILINE)
 
@@ -136,7 +139,7 @@ def _sections(text):
 
 
 def _equation(text):
-    return "\n".join(_one_line(dedent(found)) for _, found in _MATH.findall(text)).strip(",;. ")
+    return "\n".join(_one_line(dedent(found)).rstrip(",;. ") for _, found in _MATH.findall(text))
 
 
 def _parameters(text):
@@ -177,7 +180,8 @@ def _upper(text):
 
 def _plain(value):
     if isinstance(value, str):
-        return _ROLE.sub(r"\1", value).replace("``", "").replace("\\ ", "")
+        value = _INLINE.sub(lambda found: as_text(found[1]), value)
+        return _ROLE.sub(r"\1", value).replace("`", "").replace("\\ ", "")
     if isinstance(value, dict):
         return {name: _plain(text) for name, text in value.items()}
     return type(value)(_plain(text) for text in value)

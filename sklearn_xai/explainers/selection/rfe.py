@@ -100,10 +100,10 @@ class RFEExplainer(BaseExplainer):
     (Shapley values average over orders), and with ``removal="marginal"`` the rest of the row is put to values it does
     not occur with.
 
-    Cost: for each row, one evaluation for every background row and number of columns that are left. ``fit`` ranks by
-    half the square of the number of columns, times 16 for each of ``background_size`` rows, and scores by the square
-    of ``background_size`` for each column: 309,000 evaluations with 13 columns. ``refit`` trains a model after each
-    step, and ``cv`` does all this in each fold.
+    Cost: one evaluation for each row, background row and number of columns that are left. The elimination, in ``fit``,
+    ranks by half the square of the number of columns, times 16 for each of ``background_size`` rows, and scores by the
+    square of ``background_size`` for each column: 309,000 evaluations with 13 columns. ``refit`` trains a model after
+    each step, and ``cv`` does all this in each fold.
 
     References
     ----------
