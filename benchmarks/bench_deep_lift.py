@@ -9,12 +9,12 @@ import torch
 from captum.attr import DeepLift
 
 from benchmarks.census import census
-from benchmarks.common import against_best, in_batches
+from benchmarks.common import against_best, in_batches, size
 from benchmarks.nets import farthest, median_gap, only_output
 from sklearn_xai import DeepLiftExplainer
 
-BACKGROUND, ROWS = slice(0, 100), slice(10_000, 15_000)
-MANY_ROWS, SHAP_ROWS = 1_000, 40  # averaged over the background, ours and shap's
+BACKGROUND, ROWS = slice(0, 100), slice(10_000, size(15_000, 12_500))
+MANY_ROWS, SHAP_ROWS = size(1_000, 500), size(40, 20)  # averaged over the background, ours and shap's
 TARGET = 1
 
 
@@ -34,7 +34,8 @@ def gaps(found, rows, background):
 def against_shap():
     pipeline, _, matrix = census()
     background, rows = matrix[BACKGROUND], matrix[ROWS][:MANY_ROWS]
-    few, z = rows[:SHAP_ROWS], torch.as_tensor(rows[:SHAP_ROWS])
+    few = rows[:SHAP_ROWS]
+    z = torch.as_tensor(few)
     ours = DeepLiftExplainer(
         pipeline[-1].module_.eval(), baseline="sample", background_size=100, target=TARGET, random_state=0
     ).fit(background)
@@ -44,7 +45,8 @@ def against_shap():
     found = ours.transform(few), quietly(theirs).reshape(few.shape)
     return against_best(
         "DeepLIFT over 100 background rows, census MLP", "shap.DeepExplainer, one output", 10,
-        lambda: ours.transform(rows), {"row by row": theirs}, len(rows), SHAP_ROWS, gaps(found, few, background),
+        lambda: ours.transform(rows), {"row by row": theirs}, n_rows=len(rows), n_theirs=len(few), headline=True,
+        note=gaps(found, few, background),
     )  # fmt: skip
 
 
@@ -57,7 +59,7 @@ def against_captum():
     found = ours.transform(rows), quietly(calls[1_024])
     return against_best(
         "DeepLIFT, one baseline, census MLP", "Captum DeepLift, best batch", 1.5, lambda: ours.transform(rows), calls,
-        len(rows), note=gaps(found, rows, ours.baseline_), repeats=5,
+        n_rows=len(rows), note=gaps(found, rows, ours.baseline_),
     )  # fmt: skip
 
 

@@ -11,11 +11,12 @@ from functools import partial
 import torch
 from torch import nn
 
-from benchmarks.common import Result, best_times
+from benchmarks.common import Result, against_best, size
 from sklearn_xai import NetworkDissection
 from sklearn_xai.datasets import make_concept_images
 
-N_IMAGES = 5_000
+N_IMAGES = size(5_000, 500)
+FEW, MANY = size((2_000, 20_000), (500, 2_000))  # whose peak memory is compared
 LAYERS = {"16 x 16": "4", "8 x 8": "9"}
 
 _CHILD = """
@@ -66,23 +67,22 @@ def shallow():
     ).eval()  # fmt: skip
 
 
-def forward(module, images, size):
+def forward(module, images, n_images):
     """Run the whole network once, some images at a time."""
     with torch.inference_mode():
-        for part in torch.as_tensor(images).split(size):
+        for part in torch.as_tensor(images).split(n_images):
             module(part)
 
 
-def compare(name, module, layer, made):
+def compare(name, module, layer, made, **options):
     """Compare one ``fit`` with the best batch of a forward pass."""
     dissection = NetworkDissection(module, layer=layer)
-    calls = {size: partial(forward, module, made.images, size) for size in (128, 256, 512)}
-    times = best_times({"ours": partial(dissection.fit, made.images, made), **calls})
-    best = min(calls, key=times.get)
-    return Result(
+    calls = {n_images: partial(forward, module, made.images, n_images) for n_images in (128, 256, 512)}
+    dissection.fit(made.images, made)
+    return against_best(
         f"NetworkDissection.fit, 64 units of {name} x 24 concepts, {len(made.images):,} images of 32 x 32",
-        "one forward pass, best batch", times["ours"] / times[best], 5, at_most=True,
-        note=f"{times['ours']:.2f} vs {times[best]:.2f} s ({best}); {len(dissection.detectors_)} detectors",
+        "one forward pass, best batch", 5, partial(dissection.fit, made.images, made), calls, at_most=True,
+        note=f"{len(dissection.detectors_)} detectors", rounds=3, **options,
     )  # fmt: skip
 
 
@@ -101,11 +101,14 @@ def run():
     """Compare the time at three sizes of maps, and the memory at two numbers of images."""
     made = make_concept_images(N_IMAGES, random_state=0)
     for name, layer in LAYERS.items():
-        yield compare(name, network(), layer, made)
+        yield compare(name, network(), layer, made, headline=name == "16 x 16")
     yield compare("32 x 32", shallow(), "1", made)
-    (small, few), (large, many) = peak_bytes(2_000), peak_bytes(20_000)
+    (small, few), (large, many) = peak_bytes(FEW), peak_bytes(MANY)
     note = (
-        f"{small / 2**20:.0f} -> {large / 2**20:.0f} MiB of the whole process without images and masks; more than "
-        f"after a first fit: {few / 2**20:.0f} -> {many / 2**20:.0f} MiB"
+        "of the whole process without images and masks; more than "
+        f"after a first fit: {many / 2**20:.0f} vs {few / 2**20:.0f} MiB"
     )
-    yield Result("peak memory of NetworkDissection.fit, 20,000 images", "2,000", large / small, 1.1, True, note)
+    yield Result(
+        f"peak memory of NetworkDissection.fit, {MANY:,} images", f"{FEW:,}", large / small, 1.1, True, note,
+        ours=large / 2**20, theirs=small / 2**20, unit="MiB",
+    )  # fmt: skip

@@ -15,13 +15,14 @@ import torch
 from captum.attr import GradientShap
 
 from benchmarks.census import census
-from benchmarks.common import against_best, in_batches
+from benchmarks.common import against_best, in_batches, size
 from benchmarks.nets import median_gap, only_output, rmse
 from sklearn_xai import ExpectedGradientsExplainer
 from sklearn_xai._rng import isolated_rng
 
-BACKGROUND, ROWS = slice(0, 100), slice(10_000, 12_000)
-SHAP_ROWS, ERROR_ROWS, SEEDS = 40, 32, range(5)
+BACKGROUND, ROWS = slice(0, 100), slice(10_000, size(12_000, 10_500))
+SHAP_ROWS, ERROR_ROWS, SEEDS = size(40, 32), 32, range(size(5, 1))
+BATCHES = size((8, 32, 64, 128, 256, 512, 2_000), (64, 256))
 N_STEPS = 200
 TARGET = 1
 
@@ -79,14 +80,15 @@ def against_shap(n_samples=200):
     explainer, rows = ours(n_samples), matrix[ROWS]
     return against_best(
         f"expected gradients, {n_samples} draws, census MLP", "shap.GradientExplainer, one output", 30,
-        lambda: explainer.transform(rows), calls, len(rows), SHAP_ROWS, errors(n_samples, theirs),
+        lambda: explainer.transform(rows), calls, n_rows=len(rows), n_theirs=len(few), note=errors(n_samples, theirs),
+        headline=True,
     )  # fmt: skip
 
 
 def against_captum(n_samples=50):
     pipeline, _, matrix = census()
     net, rows = pipeline[-1].module_.eval(), matrix[ROWS]
-    background, z = (torch.as_tensor(matrix[part]) for part in (BACKGROUND, ROWS))
+    background, z = torch.as_tensor(matrix[BACKGROUND]), torch.as_tensor(rows)
     method = GradientShap(net)
 
     def attribute(part):
@@ -97,7 +99,7 @@ def against_captum(n_samples=50):
         explainer = ours(n_samples)
         return against_best(
             f"expected gradients, {n_samples} draws, census MLP", "Captum GradientShap, best batch", 5,
-            lambda: explainer.transform(rows), in_batches(attribute, z, (8, 32, 64, 128, 256, 512, 2_000)), len(rows),
+            lambda: explainer.transform(rows), in_batches(attribute, z, BATCHES), n_rows=len(rows),
             note=errors(n_samples, theirs),
         )  # fmt: skip
 

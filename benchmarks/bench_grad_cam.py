@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from captum.attr import LayerAttribution, LayerGradCam
 
-from benchmarks.common import against_best, in_batches
+from benchmarks.common import against_best, in_batches, size
 from benchmarks.nets import cnn, farthest, images
 from sklearn_xai import GradCAMExplainer
 
-N_ROWS, TARGET = 256, 1
+N_ROWS, TARGET = size(256, 128), 1
 
 
 def run():
@@ -24,6 +24,6 @@ def run():
 
     calls = in_batches(attribute, z, (8, 16, 32, 64, 128, 256))
     yield against_best(
-        "Grad-CAM, 32x32 CNN", "Captum LayerGradCam, best batch", 1, lambda: ours.transform(X), calls, N_ROWS,
-        note=farthest(ours.transform(X), calls[32]()), repeats=5,
+        "Grad-CAM, 32x32 CNN", "Captum LayerGradCam, best batch", 1, lambda: ours.transform(X), calls, n_rows=N_ROWS,
+        note=farthest(ours.transform(X), calls[32]()), headline=True,
     )  # fmt: skip

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.common import Result, best_times
+from benchmarks.common import take_turns, timed
 from sklearn_xai import IntegratedGradientsExplainer, SaliencyExplainer
 
 
@@ -23,26 +23,25 @@ def run():
     baseline = torch.as_tensor(X.mean(axis=0, keepdims=True))
 
     ours, peer = SaliencyExplainer(net, target=1).fit(X), captum.Saliency(net)
-    times = best_times(
+    seconds = take_turns(
         {
             "ours": lambda: ours.transform(row),
             "peer": lambda: peer.attribute(z.requires_grad_(), target=1),  # else Captum warns, each time
         },
-        repeats=600,
+        rounds=600,
     )
-    yield _result("saliency of one row, 103-128-128-2", "Captum Saliency", times)
+    yield _result("saliency of one row, 103-128-128-2", "Captum Saliency", seconds, headline=True)
 
     path, of_path = IntegratedGradientsExplainer(net, target=1, n_steps=50).fit(X), captum.IntegratedGradients(net)
-    times = best_times(
+    seconds = take_turns(
         {
             "ours": lambda: path.transform(row),
             "peer": lambda: of_path.attribute(z, baseline, target=1, n_steps=50),
         },
-        repeats=300,
+        rounds=300,
     )
-    yield _result("integrated gradients of one row, 50 nodes", "Captum IntegratedGradients", times)
+    yield _result("integrated gradients of one row, 50 nodes", "Captum IntegratedGradients", seconds)
 
 
-def _result(work, against, times):
-    note = f"{1e6 * times['ours']:.0f} vs {1e6 * times['peer']:.0f} microseconds"
-    return Result(work, against, times["ours"] / times["peer"], 1.5, at_most=True, note=note)
+def _result(work, against, seconds, **options):
+    return timed(work, against, 1.5, seconds["ours"], seconds["peer"], at_most=True, **options)

@@ -8,15 +8,15 @@ for the occasion, which is the fastest that lime can be fed.
 from __future__ import annotations
 
 import numpy as np
-import torch
 from lime.lime_tabular import LimeTabularExplainer
 
 from benchmarks.census import census
-from benchmarks.common import Result, best_times
+from benchmarks.common import size, take_turns, timed
 from sklearn_xai import LocalSurrogateExplainer
 from sklearn_xai.models import ExplainedModel
 
 N_SAMPLES = 5_000
+N_ROWS, LIME_ROWS = size(256, 64), size(8, 2)
 
 
 def run():
@@ -27,7 +27,6 @@ def run():
 
 def _lime_call(lime, rows, predict):
     def call():
-        torch.set_num_threads(2)
         for row in rows:
             lime.explain_instance(row, predict, num_samples=N_SAMPLES, num_features=len(row))
 
@@ -36,7 +35,7 @@ def _lime_call(lime, rows, predict):
 
 def _raw_columns():
     pipeline, X, matrix = census()
-    rows = X.iloc[10_000:10_256]
+    rows = X.iloc[10_000 : 10_000 + N_ROWS]
     ours = LocalSurrogateExplainer(pipeline, n_samples=N_SAMPLES, output="proba", random_state=0).fit(X.iloc[:2_000])
     codes, values, categorical = _codes(X)
     model = ExplainedModel(pipeline, X.iloc[:2_000], np.asarray(X.columns), output="proba")
@@ -56,19 +55,19 @@ def _raw_columns():
         order = np.argsort(np.concatenate([_inputs_of(model, j) for j in range(X.shape[1])]))
         return model.network.outputs(np.concatenate(parts, axis=1)[:, order])
 
-    few = codes[10_000:10_008]
+    few = codes[10_000 : 10_000 + LIME_ROWS]
     assert np.allclose(through_pipeline(few), by_look_up(few), atol=1e-5)
     calls = {
         "ours": lambda: ours.transform(rows),
         "pipeline": _lime_call(lime, few, through_pipeline),
         "look-up": _lime_call(lime, few, by_look_up),
     }
-    times = best_times(calls, repeats=5)
-    rate = len(rows) / times["ours"]
-    for name, work in (("pipeline", "lime 0.2, calling the Pipeline"), ("look-up", "lime 0.2, look-up table")):
-        other = len(few) / times[name]
-        note = f"{rate:.1f} vs {other:.2f} rows/s, 14 raw columns"
-        yield Result("local surrogate, 5,000 samples per row, census", work, rate / other, 20, note=note)
+    seconds = take_turns(calls)
+    for name, against in (("pipeline", "lime, calling the Pipeline"), ("look-up", "lime, look-up table")):
+        yield timed(
+            "local surrogate, 5,000 samples a row, census, 14 raw columns", against, 20, seconds["ours"], seconds[name],
+            n_rows=N_ROWS, n_theirs=LIME_ROWS, headline=name == "pipeline",
+        )  # fmt: skip
 
 
 def _codes(X):
@@ -105,13 +104,14 @@ def _contribution(column, matrix, inputs, levels):
 def _one_hot_matrix():
     pipeline, _, matrix = census()
     net, width = pipeline[-1], matrix.shape[1]
-    background, rows, few = matrix[:2_000], matrix[10_000:10_256], matrix[10_000:10_008]
+    background, rows = matrix[:2_000], matrix[10_000 : 10_000 + N_ROWS]
     ours = LocalSurrogateExplainer(net, n_samples=N_SAMPLES, output="proba", random_state=0).fit(background)
     model = ExplainedModel(net, background, np.arange(width), output="proba")
     binary = [j for j in range(width) if len(np.unique(matrix[:, j])) == 2]
     lime = LimeTabularExplainer(background, categorical_features=binary, random_state=0)
-    theirs = _lime_call(lime, few, lambda z: model.outputs(z.astype(np.float32)))
-    times = best_times({"ours": lambda: ours.transform(rows), "lime": theirs}, repeats=5)
-    rate, other = len(rows) / times["ours"], len(few) / times["lime"]
-    note = f"{rate:.1f} vs {other:.2f} rows/s, {width} columns, each a player"
-    return Result("the same, one-hot matrix", "lime 0.2", rate / other, 20, note=note)
+    theirs = _lime_call(lime, rows[:LIME_ROWS], lambda z: model.outputs(z.astype(np.float32)))
+    seconds = take_turns({"ours": lambda: ours.transform(rows), "lime": theirs})
+    return timed(
+        f"local surrogate, 5,000 samples a row, census, {width} one-hot columns", "lime", 20, seconds["ours"],
+        seconds["lime"], note="each column a player", n_rows=N_ROWS, n_theirs=LIME_ROWS,
+    )  # fmt: skip

@@ -7,12 +7,12 @@ import copy
 import torch
 from torch import nn
 
-from benchmarks.common import against_best, in_batches
+from benchmarks.common import against_best, in_batches, size
 from benchmarks.nets import cnn, farthest, images
 from sklearn_xai import LRPExplainer
 from tests.parity.zennit_peer import import_zennit
 
-N_ROWS, TARGET, EPSILON = 256, 1, 1e-6
+N_ROWS, TARGET, EPSILON = size(256, 128), 1, 1e-6
 
 
 def run():
@@ -29,7 +29,7 @@ def run():
     with method:
         calls = in_batches(lambda part: method(part)[1], torch.as_tensor(X), (8, 16, 32, 64, 128, 256))
         result = against_best(
-            "LRP epsilon, 32x32 CNN", "zennit, best batch", 1, lambda: ours.transform(X), calls, N_ROWS,
-            note=farthest(ours.transform(X), calls[32]()), repeats=5,
+            "LRP epsilon, 32x32 CNN", "zennit, best batch", 1, lambda: ours.transform(X), calls, n_rows=N_ROWS,
+            note=farthest(ours.transform(X), calls[32]()), headline=True,
         )  # fmt: skip
     yield result

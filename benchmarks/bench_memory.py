@@ -7,7 +7,10 @@ import re
 import subprocess
 import sys
 
-from benchmarks.common import Result
+from benchmarks.common import Result, size
+
+FEW, MANY = size((20_000, 200_000), (5_000, 20_000))
+NAMES = ("IntegratedGradientsExplainer", *size(("SaliencyExplainer", "LocalSurrogateExplainer"), ()))
 
 _CHILD = """
 import sys, threading, time
@@ -55,10 +58,13 @@ def peak_bytes(n_rows, name):
 
 def run():
     """Compare for a gradient method, a path method and a coalition method."""
-    for name in ("SaliencyExplainer", "IntegratedGradientsExplainer", "LocalSurrogateExplainer"):
-        (small, few), (large, many) = peak_bytes(20_000, name), peak_bytes(200_000, name)
+    for name in NAMES:
+        (small, few), (large, many) = peak_bytes(FEW, name), peak_bytes(MANY, name)
         note = (
-            f"{small / 2**20:.0f} -> {large / 2**20:.0f} MiB of the whole process without input and result; more than "
-            f"after a first transform: {few / 2**20:.0f} -> {many / 2**20:.0f} MiB"
+            "of the whole process without input and result; more than "
+            f"after a first transform: {many / 2**20:.0f} vs {few / 2**20:.0f} MiB"
         )
-        yield Result(f"{name}, 200,000 rows", "20,000 rows", large / small, 1.1, at_most=True, note=note)
+        yield Result(
+            f"peak memory of {name}, {MANY:,} rows", f"{FEW:,} rows", large / small, 1.1, True, note,
+            ours=large / 2**20, theirs=small / 2**20, unit="MiB", headline=name == NAMES[0],
+        )  # fmt: skip

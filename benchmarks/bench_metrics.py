@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 
 import numpy as np
 import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
-from benchmarks.common import Result, best_times
+from benchmarks.common import against_best, size
 from sklearn_xai import InputXGradientExplainer, SaliencyExplainer
 from sklearn_xai.metrics import faithfulness_correlation, max_sensitivity, perturbation_curve
 from tests.parity.quantus_peer import import_quantus, quantus_metric
 
-N_ROWS, N_SUBSETS, SUBSET_SIZE, N_SAMPLES, RADIUS = 500, 100, 16, 10, 0.2
+N_ROWS, N_SUBSETS, SUBSET_SIZE, N_SAMPLES, RADIUS = size(500, 128), 100, 16, 10, 0.2
 
 
 def small_cnn():
@@ -59,24 +60,22 @@ def run():
         ("faithfulness correlation, 100 subsets of 16", 5,
          lambda: faithfulness_correlation(
              explainer, X, n_subsets=N_SUBSETS, subset_size=SUBSET_SIZE, sample_wise=True, random_state=0, **own),
-         lambda size: theirs(correlation, attributions, batch_size=size)),
+         lambda n_rows: theirs(correlation, attributions, batch_size=n_rows)),
         ("deletion curve, 64 steps", 4,
          lambda: perturbation_curve(explainer, X, random_state=0, **own)[1][:, 1:],
-         lambda size: theirs(flipping, attributions, batch_size=size)),
+         lambda n_rows: theirs(flipping, attributions, batch_size=n_rows)),
         ("max sensitivity, 10 draws", 2,
          lambda: max_sensitivity(
              saliency, X, attributions=slopes, n_samples=N_SAMPLES, radius=RADIUS, scale="none", sample_wise=True,
              random_state=0),
-         lambda size: theirs(sensitivity, slopes, batch_size=size, **again)),
+         lambda n_rows: theirs(sensitivity, slopes, batch_size=n_rows, **again)),
     ]  # fmt: skip
-    for work, wanted, ours, other in contenders:
+    for work, target, ours, other in contenders:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            times = best_times({"ours": ours, **{size: lambda s=size, f=other: f(s) for size in (64, 500)}})
-            found, expected = ours(), other(500)
-        best = min((64, 500), key=times.get)
-        note = (
-            f"{times['ours']:.3f} s vs {times[best]:.3f} s (batches of {best}); mean {np.mean(found):.4g} vs "
-            f"{np.mean(expected):.4g}"
-        )
-        yield Result(f"{work}, 500 digits", "Quantus", times[best] / times["ours"], wanted, note=note)
+            note = f"mean {np.mean(ours()):.4g} vs {np.mean(other(N_ROWS)):.4g}"
+        calls = {f"batches of {n_rows}": partial(other, n_rows) for n_rows in (64, N_ROWS)}
+        yield against_best(
+            f"{work}, {N_ROWS} digits", "Quantus, best batch", target, ours, calls, note=note,
+            headline=target == 5,
+        )  # fmt: skip

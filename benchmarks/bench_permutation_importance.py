@@ -13,12 +13,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from benchmarks.census import census
-from benchmarks.common import Result, best_times
+from benchmarks.common import size, take_turns, timed
 from sklearn_xai import PermutationImportanceExplainer
 from sklearn_xai.datasets import load_adult
 from sklearn_xai.models import train_clone
 
-N_ROWS, N_REPEATS = 5_000, 5
+N_ROWS, N_REPEATS = size(5_000, 500), 5
 
 
 def as_float32(matrix):
@@ -51,9 +51,11 @@ def _compare(model, rows, labels, scoring):
             model, rows, labels, scoring=scoring, n_repeats=N_REPEATS, random_state=0, n_jobs=1
         ).importances
 
-    times = best_times({"ours": ours, "theirs": theirs})
+    seconds = take_turns({"ours": ours, "theirs": theirs})
     difference = np.abs(found["ours"] - found["theirs"]).max()
     assert difference < 1e-6, difference
-    note = f"{times['ours']:.2f} vs {times['theirs']:.2f} s, largest difference {difference:.0e}"
-    work = f"permutation importance, {scoring}, {N_REPEATS} repeats, census pipeline, {N_ROWS:,} rows"
-    return Result(work, "sklearn.inspection", times["theirs"] / times["ours"], 4, note=note)
+    return timed(
+        f"permutation importance, {scoring}, {N_REPEATS} repeats, census Pipeline, {N_ROWS:,} rows",
+        "sklearn.inspection", 4, seconds["ours"], seconds["theirs"], note=f"largest difference {difference:.0e}",
+        headline=scoring == "accuracy",
+    )  # fmt: skip

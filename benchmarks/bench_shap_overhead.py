@@ -9,16 +9,15 @@ import shap
 import torch
 
 from benchmarks.census import census
-from benchmarks.common import Result, best_times
+from benchmarks.common import size, take_turns, timed
 from sklearn_xai import SHAPExplainer
 from sklearn_xai._rng import isolated_rng
 
-N_ROWS, N_BACKGROUND, N_COALITIONS = 32, 50, 512
+N_ROWS, N_BACKGROUND, N_COALITIONS = size(32, 4), 50, 512
 
 
 def run():
     """Compare on the numeric columns of the census table, standardised, through a small net of 103 inputs."""
-    torch.set_num_threads(2)
     pipeline, _, matrix = census()
     net = pipeline[-1]
     background, rows = matrix[:N_BACKGROUND], matrix[10_000 : 10_000 + N_ROWS]
@@ -44,8 +43,8 @@ def run():
                     shap.PermutationExplainer(predict, masker)(rows, max_evals=N_COALITIONS, silent=True)
 
         net.module_.eval()
-        times = best_times({"ours": lambda ours=ours: ours.transform(rows), "shap": direct}, repeats=4)
-        note = f"{N_ROWS / times['ours']:.2f} vs {N_ROWS / times['shap']:.2f} rows/s"
-        yield Result(
-            f"SHAPExplainer, {algorithm}", "shap", times["ours"] / times["shap"], 1.05, at_most=True, note=note
-        )
+        seconds = take_turns({"ours": lambda ours=ours: ours.transform(rows), "shap": direct})
+        yield timed(
+            f"SHAPExplainer, {algorithm}", "shap", 1.05, seconds["ours"], seconds["shap"], at_most=True, n_rows=N_ROWS,
+            headline=algorithm == "kernel",
+        )  # fmt: skip

@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from benchmarks.common import Result
+from benchmarks.common import Result, size
 from benchmarks.shapley_peers import PEERS, Game, estimate
 from benchmarks.tables import NAMES, load, model_of
 from sklearn_xai import ShapleyExplainer
 
-N_BACKGROUND, N_ROWS = 25, 8
-BUDGET = 256
+N_BACKGROUND, N_ROWS = 25, size(8, 2)
+BUDGET, SEEDS = 256, range(size(2, 1))
 BUDGETS = (64, 128, 256, 512, 1024)
 ROUNDING = 1e-6  # errors below this share of the values' size are those of the arithmetic, not of the sampling
 OURS = {"sklearn_xai": True, "sklearn_xai, fit not counted": False}
@@ -100,7 +100,7 @@ def errors(name, kind="net", budget=BUDGET, seeds=range(3)):
     return found
 
 
-def run(budget=BUDGET, seeds=range(2)):
+def run(budget=BUDGET, seeds=SEEDS):
     """Compare on the network of each table."""
     with one_thread():
         yield from _compare(budget, seeds)
@@ -113,16 +113,18 @@ def _compare(budget, seeds):
         (error, evaluations), (bare, _) = (found[label] for label in OURS)
         theirs = {peer: found[peer] for peer in PEERS}
         best = min(theirs, key=lambda peer: np.nan_to_num(theirs[peer][0], nan=np.inf))
-        size = np.sqrt(np.square(games(name, "net")[3]).mean())
-        tie = max(error, theirs[best][0]) < ROUNDING * size
+        typical = np.sqrt(np.square(games(name, "net")[3]).mean())
+        tie = max(error, theirs[best][0]) < ROUNDING * typical
         ratio = 1.0 if tie else theirs[best][0] / error
         lower += ratio > 1
         players = len(load(name).members)
-        note = f"RMSE {error:.1e} vs {theirs[best][0]:.1e}, values of size {size:.1e}; evaluations a row: "
+        note = f"values of size {typical:.1e}; evaluations a row: "
         note += f"{evaluations:,.0f} vs {theirs[best][1]:,.0f}; RMSE {bare:.1e} where our fit is not counted"
         note += f"; a tie: all {2**players} coalitions of {players} players are within the budget" if tie else ""
-        yield Result(f"Shapley error, {name}, {players} players, {budget} coalitions", best, ratio, 1, note=note)
-    yield Result("tables (of 5) on which the error is lower", "the best peer of each", lower, 4)
+        work = f"error of Shapley values, {name}, {players} players, {budget} coalitions"
+        yield Result(work, best, float(ratio), 1, note=note, ours=error, theirs=theirs[best][0], unit="RMSE")
+    work, against = "tables of 5 on which the error of Shapley values is lower", "the best of shap and shapiq on each"
+    yield Result(work, against, lower, 4, unit="", headline=True)
 
 
 def study(names=NAMES, budgets=BUDGETS, kinds=("net", "boosting"), seeds=range(3)):

@@ -18,16 +18,16 @@ from sklearn.ensemble import RandomForestClassifier
 
 from benchmarks.bench_local_surrogate import _codes, _inputs_of
 from benchmarks.census import census
-from benchmarks.common import Result, best_times
+from benchmarks.common import Result, size, take_turns, timed
 from benchmarks.shapley_peers import Game, estimate
 from sklearn_xai import ShapleyExplainer
 from sklearn_xai.datasets import load_adult
 from sklearn_xai.models import ExplainedModel
 
-N_PLAYERS, N_BACKGROUND = 14, 100
+N_PLAYERS, N_BACKGROUND = 14, size(100, 20)
 N_COALITIONS = 2 * N_PLAYERS + 2**11  # shap's default
-BACKGROUND, ROWS = slice(0, N_BACKGROUND), slice(10_000, 10_064)
-ERROR_ROWS, SEEDS = 6, range(3)
+BACKGROUND, ROWS = slice(0, N_BACKGROUND), slice(10_000, size(10_064, 10_016))
+ERROR_ROWS, SEEDS = size(6, 2), range(size(3, 1))
 FEWER = (32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536)  # coalitions tried to reach shap's error
 
 
@@ -113,7 +113,7 @@ def kernel_call(predict, background, rows):
     return call
 
 
-def against_kernel(work, against, build, rows, theirs, n_theirs, wanted):
+def against_kernel(work, against, build, rows, theirs, n_theirs, targets, headline=False):
     """Compare at the same coalitions, then with as few of ours as give shap's error.
 
     ``build(n_coalitions, seed)`` returns our fitted explainer; ``theirs`` explains ``n_theirs`` rows.
@@ -123,22 +123,26 @@ def against_kernel(work, against, build, rows, theirs, n_theirs, wanted):
         return np.mean([rmse(values_of(build(n_coalitions, seed), rows[:ERROR_ROWS])) for seed in SEEDS])
 
     same, best = error(N_COALITIONS), shap_error()
-    enough = next(size for size in (*FEWER, N_COALITIONS) if size == N_COALITIONS or error(size) <= best)
+    enough = next(fewer for fewer in (*FEWER, N_COALITIONS) if fewer == N_COALITIONS or error(fewer) <= best)
     ours, faster = build(N_COALITIONS, 0), build(enough, 0)
     calls = {
         "shap": theirs,
         "ours": lambda: quietly(ours.transform, rows),
         "few": lambda: quietly(faster.transform, rows),
     }
-    times = best_times(calls, repeats=2)
-    rate = n_theirs / times["shap"]
-    found = {name: len(rows) / times[name] for name in ("ours", "few")}
-    note = f"{found['ours']:.1f} vs {rate:.2f} rows/s, {N_COALITIONS:,} coalitions"
-    yield Result(f"Shapley, {work}", against, found["ours"] / rate, wanted[0], note=note)
-    note = f"{same:.1e} vs {best:.1e}"
-    yield Result(f"the same, RMSE to exact, {work}", against, same / best, 0.5, at_most=True, note=note)
-    note = f"{found['few']:.1f} vs {rate:.2f} rows/s; {enough:,} coalitions"
-    yield Result(f"the same, time to reach its RMSE, {work}", against, found["few"] / rate, wanted[1], note=note)
+    seconds = take_turns(calls)
+    yield timed(
+        f"Shapley values, {work}", against, targets[0], seconds["ours"], seconds["shap"], n_rows=len(rows),
+        n_theirs=n_theirs, note=f"{N_COALITIONS:,} coalitions", headline=headline,
+    )  # fmt: skip
+    yield Result(
+        f"their error, {work}", against, float(same / best), 0.5, True, f"{N_COALITIONS:,} coalitions",
+        ours=float(same), theirs=best, unit="RMSE",
+    )  # fmt: skip
+    yield timed(
+        f"time to reach that peer's error, {work}", against, targets[1], seconds["few"], seconds["shap"],
+        n_rows=len(rows), n_theirs=n_theirs, note=f"{enough:,} coalitions",
+    )  # fmt: skip
 
 
 def raw_columns():
@@ -146,8 +150,8 @@ def raw_columns():
     codes, predict = coded()
     return against_kernel(
         "census pipeline, 14 raw columns", "shap.KernelExplainer on the Pipeline",
-        lambda size, seed: explainer(pipeline, X.iloc[BACKGROUND], n_coalitions=size, random_state=seed), X.iloc[ROWS],
-        kernel_call(predict, codes[BACKGROUND], codes[ROWS][:2]), 2, (40, 120),
+        lambda n, seed: explainer(pipeline, X.iloc[BACKGROUND], n_coalitions=n, random_state=seed), X.iloc[ROWS],
+        kernel_call(predict, codes[BACKGROUND], codes[ROWS][:2]), 2, (40, 120), headline=True,
     )  # fmt: skip
 
 
@@ -158,8 +162,8 @@ def one_hot_matrix():
     background = DenseData(matrix[BACKGROUND].copy(), list(groups), [np.array(columns) for columns in groups.values()])
     return against_kernel(
         "one-hot matrix grouped in 14", "shap.KernelExplainer with groups",
-        lambda size, seed: explainer(
-            pipeline[-1], matrix[BACKGROUND], n_coalitions=size, random_state=seed, feature_groups=groups
+        lambda n, seed: explainer(
+            pipeline[-1], matrix[BACKGROUND], n_coalitions=n, random_state=seed, feature_groups=groups
         ),
         matrix[ROWS], kernel_call(logit, background, matrix[ROWS][:4].copy()), 4, (5, 15),
     )  # fmt: skip
@@ -170,30 +174,30 @@ def exact_values():
     codes, predict = coded()
     theirs = shap.ExactExplainer(predict, shap.maskers.Independent(codes[BACKGROUND], max_samples=N_BACKGROUND))
     ours, rows = explainer(pipeline, X.iloc[BACKGROUND], algorithm="exact", n_coalitions=None), X.iloc[ROWS][:8]
-    times = best_times(
+    seconds = take_turns(
         {
             "ours": lambda: ours.transform(rows),
             "shap": lambda: quietly(theirs, codes[ROWS][:1], max_evals=2**N_PLAYERS, silent=True),
         },
-        repeats=1,
+        rounds=3,
     )
-    mine, other = len(rows) / times["ours"], 1 / times["shap"]
-    note = (
-        f"{mine:.2f} vs {other:.3f} rows/s; {rmse(ours.transform(rows[:ERROR_ROWS])):.0e} from an enumeration in plain"
-    )
-    return Result("Shapley, exact, 14 raw columns", "shap.ExactExplainer on the Pipeline", mine / other, 15, note=note)
+    note = f"{rmse(ours.transform(rows[:ERROR_ROWS])):.0e} from an enumeration in plain"
+    return timed(
+        "exact Shapley values, 14 raw columns", "shap.ExactExplainer on the Pipeline", 15, seconds["ours"],
+        seconds["shap"], n_rows=len(rows), n_theirs=1, note=note,
+    )  # fmt: skip
 
 
 def forest():
     codes, y = coded()[0], load_adult(return_X_y=True)[1]
     model = RandomForestClassifier(50, min_samples_leaf=5, random_state=0).fit(codes[:8_000], y[:8_000])
-    ours, rows = explainer(model, codes[BACKGROUND], output="proba"), codes[ROWS][:3]
+    ours, rows = explainer(model, codes[BACKGROUND], output="proba"), codes[ROWS][: size(3, 1)]
     theirs = kernel_call(lambda z: model.predict_proba(z)[:, 1], codes[BACKGROUND], rows)
-    times = best_times({"ours": lambda: quietly(ours.transform, rows), "shap": theirs}, repeats=2)
-    note = f"{len(rows) / times['ours']:.2f} vs {len(rows) / times['shap']:.2f} rows/s, {N_COALITIONS:,} coalitions"
-    return Result(
-        "Shapley, random forest, 14 columns", "shap.KernelExplainer", times["shap"] / times["ours"], 1.2, note=note
-    )
+    seconds = take_turns({"ours": lambda: quietly(ours.transform, rows), "shap": theirs}, rounds=3)
+    return timed(
+        "Shapley values, random forest, 14 columns", "shap.KernelExplainer", 1.2, seconds["ours"], seconds["shap"],
+        n_rows=len(rows), note=f"{N_COALITIONS:,} coalitions",
+    )  # fmt: skip
 
 
 def run():

@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from captum.attr import NoiseTunnel, Saliency
 
-from benchmarks.common import against_best
+from benchmarks.common import against_best, size
 from benchmarks.nets import cnn, images, rmse
 from sklearn_xai import SmoothGradExplainer
 from sklearn_xai._rng import isolated_rng
 
-N_ROWS, N_SAMPLES, TARGET = 32, 50, 1
+N_ROWS, N_SAMPLES, TARGET = size(32, 8), 50, 1
 # Images, and draws of each, that Captum is given at once.
-SETTINGS = ((32, 1), (32, 2), (32, 5), (32, 10), (32, 50), (8, 5), (8, 10), (8, 50))
-ERROR_ROWS, MANY, SEEDS = 4, 4_000, range(3)
+SETTINGS = size(((32, 1), (32, 2), (32, 5), (32, 10), (32, 50), (8, 5), (8, 10), (8, 50)), ((8, 5), (8, 10)))
+ERROR_ROWS, MANY, SEEDS = 4, size(4_000, 1_000), range(size(3, 1))
 
 
 def many_draws(net, rows, deviation):
@@ -58,6 +58,6 @@ def run():
         note = f"RMSE {mean:.1e} vs {rmse(theirs, exact):.1e}"
         result = against_best(
             f"SmoothGrad, {N_SAMPLES} draws, 32x32 CNN", "Captum NoiseTunnel + Saliency, best batch", 1.2,
-            lambda: ours.transform(X), calls, N_ROWS, note=note,
+            lambda: ours.transform(X), calls, n_rows=N_ROWS, note=note, headline=True,
         )  # fmt: skip
     yield result
