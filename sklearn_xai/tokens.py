@@ -151,7 +151,7 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_texts, max_length_), int64
+        ndarray of shape (n_texts, max_length), int64
         """
         check_is_fitted(self)
         known = self.vocabulary_
@@ -188,7 +188,7 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_texts, max_length_), dtype object
+        ndarray of shape (n_texts, max_length), dtype object
             "" for padding. Words that ``fit`` has not kept are there too, and capitals are capitals.
         """
         check_is_fitted(self)
@@ -204,7 +204,7 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (max_length_,), dtype object
+        ndarray of shape (max_length,), dtype object
         """
         check_is_fitted(self)
         return np.array([f"token_{place}" for place in range(self.max_length_)], dtype=object)

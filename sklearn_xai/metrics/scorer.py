@@ -36,7 +36,7 @@ class ExplanationScorer:
     known : Metric or None
         What is known of it, where it is a metric of this package.
     name : str
-        Its name, after "neg_" where smaller is better: what :func:`get_explanation_scorer` calls it.
+        Its name, after ``"neg_"`` where smaller is better: what :func:`get_explanation_scorer` calls it.
     greater_is_better : bool
         Whether larger values of `metric` are better.
 
@@ -71,7 +71,7 @@ class ExplanationScorer:
 
     @property
     def name(self):
-        """The name of the metric, after "neg_" where smaller is better."""
+        """The name of the metric, after ``"neg_"`` where smaller is better."""
         return ("" if self.greater_is_better else "neg_") + _name_of(self.metric)
 
     def __call__(self, explainer, X, y=None, **params):

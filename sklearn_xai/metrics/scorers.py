@@ -61,7 +61,7 @@ def get_explanation_scorer_names() -> list[str]:
     Returns
     -------
     names : list of str
-        In alphabetical order: the name of each metric of which larger is better, and "neg_" and the name of each of
+        In alphabetical order: the name of each metric of which larger is better, and ``"neg_"`` and the name of each of
         which smaller is better, as with :func:`sklearn.metrics.get_scorer_names`.
 
     See Also
@@ -83,7 +83,7 @@ def get_explanation_scorer(scoring):
     Parameters
     ----------
     scoring : str or callable
-        One of :func:`get_explanation_scorer_names`: the name of a metric, after "neg_" where smaller is better, so
+        One of :func:`get_explanation_scorer_names`: the name of a metric, after ``"neg_"`` where smaller is better, so
         that larger scores are always better. A callable is returned as it is.
 
     Returns

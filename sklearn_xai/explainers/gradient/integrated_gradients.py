@@ -109,10 +109,10 @@ class IntegratedGradientsExplainer(GradientExplainer):
     tol : float, default=1e-2
         Completeness gap that is allowed: at most ``tol * max(1, |f(x) - f(b)|)``, in units of the explained output. A
         ConvergenceWarning tells when a row stays above it.
-    method : {"adaptive", "gausslegendre", "riemann_left", "riemann_right", "riemann_middle", "riemann_trapezoid"}, \
-            default="adaptive"
-        Quadrature rule. "adaptive" is the trapezoidal rule, except that the weight of each segment is split between its
-        ends so that the segment's own completeness holds: on networks with kinks (ReLU) others converge slowly.
+    method : str, default="adaptive"
+        Quadrature rule: "adaptive", "gausslegendre", "riemann_left", "riemann_right", "riemann_middle" or
+        "riemann_trapezoid". "adaptive" is the trapezoidal rule, except that the weight of each segment is split between
+        its ends so that the segment's own completeness holds: on networks with kinks (ReLU) others converge slowly.
     background_size : int, default=100
         Number of background rows for ``baseline="sample"`` and the importances.
     path : {"layer", "input"}, default="layer"

@@ -52,8 +52,8 @@ class SHAPExplainer(BaseExplainer):
     Parameters
     ----------
     %(estimator)s
-    algorithm : {"auto", "kernel", "permutation", "sampling", "exact", "partition", "gradient", "deep", "tree", \
-            "linear"}, default="auto"
+    algorithm : str, default="auto"
+        "auto", "kernel", "permutation", "sampling", "exact", "partition", "gradient", "deep", "tree" or "linear".
         "auto" takes "tree" or "linear" where the estimator is an ensemble of trees or a linear model on columns of
         numbers, and what they say adds up to the explained output; else "exact" for few columns (or groups), and
         "permutation" for more. "gradient" (expected gradients) and "deep" (DeepLIFT) need a network at the end and
