@@ -32,6 +32,9 @@ _TEXTS = {
 
     Agarwal, C., Krishna, S., Saxena, E., Pawelczyk, M., Johnson, N., Puri, I., Zitnik, M. and Lakkaraju, H. (2022).
     OpenXAI: Towards a Transparent Evaluation of Model Explanations. NeurIPS.""",
+    "misleads": """Misleads when the reference is not the truth: two methods that share a fault agree, and what agrees
+    with another explanation is no more right than that one is.""",
+    "cost": "Cost: one explanation of the rows, and one of the reference where that is an explainer.",
     "start": """>>> import numpy as np, torch
     >>> from sklearn_xai import SaliencyExplainer
     >>> explainer = SaliencyExplainer(torch.nn.Linear(3, 1)).fit(np.eye(3, dtype="float32"))
@@ -72,6 +75,12 @@ def feature_agreement(
     Raises
     ------
     %(errors)s, or `k` is out of range.
+
+    Notes
+    -----
+    %(misleads)s Of few players, many are named by chance.
+
+    %(cost)s
 
     References
     ----------
@@ -118,6 +127,13 @@ def rank_agreement(explainer, X, y=None, *, reference, attributions=None, k=None
     ------
     %(errors)s, or `k` is out of range.
 
+    Notes
+    -----
+    %(misleads)s A single swap of neighbours counts as two misses, however near
+    their attributions are.
+
+    %(cost)s
+
     References
     ----------
     %(krishna)s
@@ -162,6 +178,13 @@ def sign_agreement(explainer, X, y=None, *, reference, attributions=None, k=None
     Raises
     ------
     %(errors)s, or `k` is out of range.
+
+    Notes
+    -----
+    %(misleads)s A method without signs, such as absolute gradients, agrees by
+    chance alone.
+
+    %(cost)s
 
     References
     ----------
@@ -211,6 +234,13 @@ def signed_rank_agreement(
     ------
     %(errors)s, or `k` is out of range.
 
+    Notes
+    -----
+    %(misleads)s It is the strictest of these measures: little agreement may
+    still be a single swap.
+
+    %(cost)s
+
     References
     ----------
     %(krishna)s
@@ -235,9 +265,13 @@ def signed_rank_agreement(
 def rank_correlation(
     explainer, X, y=None, *, reference, attributions=None, absolute=True, sample_wise=False, random_state=None
 ):
-    """Do explanation and reference order all players alike?
+    r"""Do explanation and reference order all players alike?
 
-    Spearman's rank correlation of the attributions of a row with those of the reference.
+    Spearman's rank correlation of the attributions of a row with those of the reference,
+
+    .. math:: \operatorname{corr}(r(a), r(b))
+
+    with r the places of the players.
 
     Parameters
     ----------
@@ -257,6 +291,13 @@ def rank_correlation(
     Raises
     ------
     %(errors)s.
+
+    Notes
+    -----
+    %(misleads)s Players that matter to nobody count as much as the others, and
+    of many such the order is noise.
+
+    %(cost)s
 
     References
     ----------
@@ -306,6 +347,12 @@ def pairwise_rank_agreement(
     Raises
     ------
     %(errors)s.
+
+    Notes
+    -----
+    %(misleads)s Pairs of players that hardly matter count as much as the others.
+
+    %(cost)s
 
     References
     ----------

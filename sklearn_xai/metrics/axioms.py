@@ -60,6 +60,14 @@ def non_sensitivity(
     ValueError
         If the shapes do not belong together, a number is not finite, or `tol` is not in [0, 1).
 
+    Notes
+    -----
+    Misleads when attributions are small but never 0, as most methods give them: what is below `tol` then decides. A
+    player that the model heeds only together with others may be removable alone.
+
+    Cost: for each row, one evaluation for every player and each of the 16 background rows that the explainer fills up
+    with. The explanation is made once.
+
     References
     ----------
     Nguyen, A. and Martinez, M. R. (2020). On Quantitative Aspects of Model Interpretability.
@@ -150,6 +158,13 @@ def input_invariance(explainer, X, y=None, *, attributions=None, shift=1.0, samp
         If X holds no number that may be shifted, `shift` is zero or not finite, or the estimator does not say the same
         of rows that were shifted there and back.
 
+    Notes
+    -----
+    Misleads when it is taken for faithfulness: an explanation that is the same for all models is invariant too. A
+    method whose baseline has a meaning in the units of the inputs changes with them by right.
+
+    Cost: the explainer is fitted twice, and explains the rows with each.
+
     References
     ----------
     Kindermans, P.-J., Hooker, S., Adebayo, J., Alber, M., Schuett, K. T., Daehne, S., Erhan, D. and Kim, B. (2019).
@@ -222,6 +237,13 @@ def implementation_invariance(
     ValueError
         If `equivalent` does not say the same of X. Without it, if the network takes whole numbers, such as ids of
         tokens, which no rectifier passes on.
+
+    Notes
+    -----
+    Misleads when it is taken for faithfulness: an explanation that is the same for all models is invariant too.
+    Without `equivalent` one other way of writing the network is tried, and another one may make a difference.
+
+    Cost: the explainer is fitted twice, and explains the rows with each.
 
     References
     ----------

@@ -10,9 +10,13 @@ from sklearn_xai.metrics._registry import explanation_metric
 
 @explanation_metric(family="axioms", greater_is_better=False)
 def completeness_gap(explainer, X, y=None, *, attributions=None, relative=False, sample_wise=False, random_state=None):
-    """How much of the explained output do the attributions leave unexplained?
+    r"""How much of the explained output do the attributions leave unexplained?
 
-    For each row, `|f(x) - base value - sum of the attributions|`, in float64.
+    For each row, in float64,
+
+    .. math:: \Big| f(x) - f_0 - \sum_i \phi_i \Big|
+
+    with :math:`f_0` the base value.
 
     Parameters
     ----------
@@ -44,6 +48,13 @@ def completeness_gap(explainer, X, y=None, *, attributions=None, relative=False,
     ------
     ValueError
         If an attribution, a base value or an output is not finite.
+
+    Notes
+    -----
+    Misleads when it is taken for faithfulness: attributions that share the output out equally, or at random, add up as
+    well. A method that is not meant to add up, such as a gradient, has a gap by right.
+
+    Cost: one explanation of the rows, and two evaluations a row.
 
     References
     ----------

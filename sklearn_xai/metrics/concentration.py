@@ -42,6 +42,13 @@ def sparseness(explainer, X, y=None, *, attributions=None, sample_wise=False, ra
     ValueError
         If the attributions do not belong to the rows or are not finite.
 
+    Notes
+    -----
+    Misleads when it is taken for quality: an explanation that names one player, and the wrong one, is as sparse as can
+    be. A model that needs many players has no short explanation that is true.
+
+    Cost: one explanation of the rows, and nothing else.
+
     References
     ----------
     Hurley, N. and Rickard, S. (2009). Comparing Measures of Sparsity. IEEE Transactions on Information Theory.
@@ -94,6 +101,13 @@ def complexity(explainer, X, y=None, *, attributions=None, sample_wise=False, ra
     ------
     ValueError
         If the attributions do not belong to the rows or are not finite.
+
+    Notes
+    -----
+    Misleads when it is taken for quality: an explanation that names one player, and the wrong one, is as simple as can
+    be. A model that needs many players has no short explanation that is true.
+
+    Cost: one explanation of the rows, and nothing else.
 
     References
     ----------
@@ -169,6 +183,13 @@ def effective_complexity(
     -----
     The change is measured row of the background by row, before it is averaged: a row whose output happens to be the
     mean of the background's still needs its players.
+
+    Misleads when columns are correlated: the players that are kept meet values of the others that they do not occur
+    with, and the model is asked where it was never trained. A smooth and an abrupt model need different numbers by
+    right.
+
+    Cost: for each row, one evaluation for every number of players (at most 64) and each of the 16 background rows that
+    the explainer fills up with.
 
     References
     ----------

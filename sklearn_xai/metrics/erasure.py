@@ -47,6 +47,15 @@ def comprehensiveness(
     ValueError
         If the attributions do not belong to the rows or are not finite, or a fraction is none.
 
+    Notes
+    -----
+    Misleads when columns are correlated: rows with holes filled up from other rows may be like none the model was
+    trained on, and part of what the output does is surprise. Players that stand in for each other hide their loss.
+    Explainers that remove players in the same way are favoured.
+
+    Cost: for each row, one evaluation for every fraction and each of the 16 background rows that the explainer fills
+    up with: 80 by default.
+
     References
     ----------
     DeYoung, J., Jain, S., Rajani, N. F., Lehman, E., Xiong, C., Socher, R. and Wallace, B. C. (2020). ERASER: A
@@ -109,6 +118,15 @@ def sufficiency(
     ------
     ValueError
         If the attributions do not belong to the rows or are not finite, or a fraction is none.
+
+    Notes
+    -----
+    Misleads when columns are correlated: rows with holes filled up from other rows may be like none the model was
+    trained on, and part of what the output does is surprise. An explanation that names players that only raise the
+    output is enough for more than it was.
+
+    Cost: for each row, one evaluation for every fraction and each of the 16 background rows that the explainer fills
+    up with: 80 by default.
 
     References
     ----------

@@ -25,12 +25,15 @@ def faithfulness_correlation(
     sample_wise=False,
     random_state=None,
 ):
-    """Do the attributions of a set of features add up to what the model loses without that set?
+    r"""Do the attributions of a set of features add up to what the model loses without that set?
 
     Random subsets of the players (features, or groups of them) are removed, that is, replaced by the explainer's
     background. For each row, the faithfulness is the Pearson correlation over the subsets S between the sum of the
-    attributions in S and the drop of the explained output, f(x) - f(x without S). The subsets are the same for all
-    rows.
+    attributions in S and the drop of the explained output,
+
+    .. math:: \operatorname{corr}_S \Big( \sum_{i \in S} \phi_i,\; f(x) - f(x_{\setminus S}) \Big).
+
+    The subsets are the same for all rows.
 
     Parameters
     ----------
@@ -55,6 +58,15 @@ def faithfulness_correlation(
     ------
     ValueError
         If the shapes do not belong together, a number is not finite, or `n_subsets` or `subset_size` is out of range.
+
+    Notes
+    -----
+    Misleads when columns are correlated: rows with holes filled up from other rows may be like none the model was
+    trained on, and part of what the output does is surprise. Explainers that remove players in the same way (Shapley
+    values, occlusion) are favoured. It judges order, not size: attributions may be ten times too large.
+
+    Cost: for each row, one evaluation for every subset and each of the 16 background rows that the explainer fills up
+    with: 1,600 by default.
 
     References
     ----------
@@ -128,6 +140,15 @@ def infidelity(
     ------
     ValueError
         If the shapes do not belong together, a number is not finite, or `n_subsets` or `subset_size` is out of range.
+
+    Notes
+    -----
+    Misleads when columns are correlated: rows with holes filled up from other rows may be like none the model was
+    trained on, and part of what the output does is surprise. A method in other units than the output's, such as a
+    gradient, is off by its size alone, unless `normalize`.
+
+    Cost: for each row, one evaluation for every subset and each of the 16 background rows that the explainer fills up
+    with: 1,600 by default.
 
     References
     ----------
@@ -206,6 +227,15 @@ def sensitivity_n(
     ValueError
         If the shapes do not belong together, a number is not finite, or `n_subsets` or a size is out of range.
 
+    Notes
+    -----
+    Misleads when columns are correlated: rows with holes filled up from other rows may be like none the model was
+    trained on, and part of what the output does is surprise. It judges order, not size; and of sets of many players
+    the sums are much alike, so that their correlation is mostly noise.
+
+    Cost: for each row, one evaluation for every subset of every size and each of the 16 background rows that the
+    explainer fills up with: 8,000 by default where there are many players.
+
     References
     ----------
     Ancona, M., Ceolini, E., Oztireli, C. and Gross, M. (2018). Towards Better Understanding of Gradient-based
@@ -262,9 +292,12 @@ def monotonicity_correlation(
 ):
     r"""Are the players with the larger attributions those of which the model knows less when they are unknown?
 
-    Spearman's rank correlation over the players between :math:`|\phi_i|` and
-    :math:`E_{x'_i}\big[ (f(x) - f(x_{\setminus i}, x'_i))^2 \big]`, the mean squared change of the output over
-    background values of the player.
+    Spearman's rank correlation over the players i,
+
+    .. math:: \operatorname{corr}_i \big( r(|\phi_i|),\; r(E_{x'_i}[ (f(x) - f(x_{\setminus i}, x'_i))^2 ]) \big)
+
+    with r the ranks, of the attributions and of the mean squared change of the output over background values of the
+    player.
 
     Parameters
     ----------
@@ -284,6 +317,14 @@ def monotonicity_correlation(
     ------
     ValueError
         If the attributions do not belong to the rows or are not finite.
+
+    Notes
+    -----
+    Misleads when players matter only together: each is changed alone, and of an exclusive or, or of two that stand in
+    for each other, it sees little. Signs are not judged.
+
+    Cost: for each row, one evaluation for every player and each of the 16 background rows that the explainer fills up
+    with.
 
     References
     ----------

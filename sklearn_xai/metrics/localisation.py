@@ -45,9 +45,11 @@ def pointing_game(
     sample_wise=False,
     random_state=None,
 ):
-    """Is the largest attribution where it should be?
+    r"""Is the largest attribution where it should be?
 
-    1 if the player with the largest attribution is within the mask, else 0.
+    1 if the player with the largest attribution is within the mask M, else 0,
+
+    .. math:: [\arg\max_i a_i \in M].
 
     Parameters
     ----------
@@ -70,6 +72,14 @@ def pointing_game(
     Raises
     ------
     %(errors)s
+
+    Notes
+    -----
+    Misleads when the mask tells where people look, and not what the model uses: a model that goes by the background,
+    or by a watermark, is explained rightly by what lies outside. One player decides, so that large masks are hit by
+    chance.
+
+    Cost: one explanation of the rows, and nothing else.
 
     References
     ----------
@@ -141,6 +151,13 @@ def relevance_mass_accuracy(
     ------
     %(errors)s
 
+    Notes
+    -----
+    Misleads when the mask tells where people look, and not what the model uses: a model that goes by the background,
+    or by a watermark, is explained rightly by what lies outside. Large masks hold much of any map.
+
+    Cost: one explanation of the rows, and nothing else.
+
     References
     ----------
     Arras, L., Osman, A. and Samek, W. (2022). CLEVR-XAI: A Benchmark Dataset for the Ground Truth Evaluation of Neural
@@ -204,6 +221,13 @@ def relevance_rank_accuracy(
     Raises
     ------
     %(errors)s
+
+    Notes
+    -----
+    Misleads when the mask tells where people look, and not what the model uses: a model that goes by the background,
+    or by a watermark, is explained rightly by what lies outside. Large masks hold much of any map.
+
+    Cost: one explanation of the rows, and nothing else.
 
     References
     ----------

@@ -128,7 +128,9 @@ def deletion_auc(
 ):
     r"""How soon does the output fall when the players that raise it most are removed first?
 
-    The area under the deletion curve, :math:`\int_0^1 D(t)\,dt` by the trapezoidal rule, that is, its mean height.
+    The area under the deletion curve D, that is, its mean height, by the trapezoidal rule:
+
+    .. math:: \int_0^1 D(t) \, dt
 
     Parameters
     ----------
@@ -151,6 +153,15 @@ def deletion_auc(
     ------
     ValueError
         If the attributions do not belong to the rows or are not finite, or `n_steps` is no positive integer.
+
+    Notes
+    -----
+    Misleads when columns are correlated: rows with holes filled up from other rows may be like none the model was
+    trained on, and part of what the output does is surprise. What comes first counts most, and two areas compare only
+    where the model and the output are the same.
+
+    Cost: for each row, one evaluation for every step (at most 64) and each of the 16 background rows that the
+    explainer fills up with.
 
     References
     ----------
@@ -189,7 +200,9 @@ def insertion_auc(
 ):
     r"""How soon does the output rise when the players that raise it most are given back first?
 
-    The area under the insertion curve, :math:`\int_0^1 I(t)\,dt` by the trapezoidal rule, that is, its mean height.
+    The area under the insertion curve I, that is, its mean height, by the trapezoidal rule:
+
+    .. math:: \int_0^1 I(t) \, dt
 
     Parameters
     ----------
@@ -210,6 +223,15 @@ def insertion_auc(
     ------
     ValueError
         If the attributions do not belong to the rows or are not finite, or `n_steps` is no positive integer.
+
+    Notes
+    -----
+    Misleads when columns are correlated: rows with holes filled up from other rows may be like none the model was
+    trained on, and part of what the output does is surprise. What comes first counts most, and two areas compare only
+    where the model and the output are the same.
+
+    Cost: for each row, one evaluation for every step (at most 64) and each of the 16 background rows that the
+    explainer fills up with.
 
     References
     ----------

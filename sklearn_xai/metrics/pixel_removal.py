@@ -85,6 +85,12 @@ def road(
     The imputed pixels solve a linear system, symmetric and positive definite. Conjugate gradients solve those of all
     images at once, to a residual of 1e-9.
 
+    Misleads when the model heeds texture: imputed pixels are smooth, which is a hint of its own, the more so the more
+    of them are removed. Maps that are smooth themselves remove whole regions, whose inside cannot be imputed well.
+
+    Cost: two evaluations a row for every percentage, 18 by default. As many systems of linear equations, one number
+    for each removed pixel, are solved beside.
+
     References
     ----------
     Rong, Y., Leemann, T., Borisov, V., Kasneci, G. and Kasneci, E. (2022). A Consistent and Efficient Evaluation

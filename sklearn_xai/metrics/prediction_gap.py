@@ -48,9 +48,18 @@ def prediction_gap_important(
     ValueError
         If the attributions do not belong to the rows or are not finite, or `k` is not between 1 and n_players.
 
+    Notes
+    -----
+    Misleads when columns are correlated: rows with holes filled up from other rows may be like none the model was
+    trained on, and part of what the output does is surprise. The size of the players' own variation counts: one that
+    is nearly constant over the background moves nothing.
+
+    Cost: for each row, one evaluation for each of the 16 background rows that the explainer fills up with.
+
     References
     ----------
     Petsiuk, V., Das, A. and Saenko, K. (2018). RISE: Randomized Input Sampling for Explanation of Black-box Models.
+
     Agarwal, C., Krishna, S., Saxena, E., Pawelczyk, M., Johnson, N., Puri, I., Zitnik, M. and Lakkaraju, H. (2022).
     OpenXAI: Towards a Transparent Evaluation of Model Explanations.
 
@@ -109,6 +118,14 @@ def prediction_gap_unimportant(
     ------
     ValueError
         If the attributions do not belong to the rows or are not finite, or `k` is not between 1 and n_players.
+
+    Notes
+    -----
+    Misleads when columns are correlated: rows with holes filled up from other rows may be like none the model was
+    trained on, and part of what the output does is surprise. The size of the players' own variation counts: one that
+    is nearly constant over the background moves nothing.
+
+    Cost: for each row, one evaluation for each of the 16 background rows that the explainer fills up with.
 
     References
     ----------

@@ -27,10 +27,14 @@ def random_target(
     sample_wise=False,
     random_state=None,
 ):
-    """How much is an explanation like that of another output of the model?
+    r"""How much is an explanation like that of another output of the model?
 
-    The random logit test: the mean over other outputs of the similarity of their explanations, by the same fitted
-    explainer, to that of the explained output of the row. With many outputs, some are drawn: those that lie the same
+    The random logit test: the mean over T other outputs of the similarity of their explanations, by the same fitted
+    explainer, to that of the explained output t of the row,
+
+    .. math:: \frac{1}{T} \sum_{t' \ne t} \mathrm{sim}(e_t(x), e_{t'}(x)).
+
+    With many outputs, some are drawn: those that lie the same
     number of places, in turn, after the explained output of each row.
 
     Parameters
@@ -67,6 +71,13 @@ def random_target(
     ValueError
         If the model has one output, or two of which one is the other with its sign turned: then there is no other
         output that an explanation could be told from. If a parameter is not one of the above.
+
+    Notes
+    -----
+    Misleads when outputs need the same players by right: what tells one class from another may speak of both, with the
+    sign turned, which "spearman" tells and `absolute` does not. Few outputs make a coarse test.
+
+    Cost: one explanation of the rows for every other output, at most `n_targets`.
 
     References
     ----------

@@ -26,10 +26,14 @@ def parameter_randomisation(
     sample_wise=False,
     random_state=None,
 ):
-    """How much is left of an explanation when the network's layers are drawn anew?
+    r"""How much is left of an explanation when the network's layers are drawn anew?
 
     The model parameter randomisation test: the mean over l of the similarity of the explanation of the trained network
-    to that of the network whose l last layers are as new. See `parameter_randomisation_curve` for the single
+    to that of the network whose l last layers are as new,
+
+    .. math:: \frac{1}{L} \sum_l \mathrm{sim}(e(x; \theta), e(x; \tilde\theta_l))
+
+    with :math:`\tilde\theta_l` its parameters. See `parameter_randomisation_curve` for the single
     values, and for how each explanation is made.
 
     Parameters
@@ -64,6 +68,14 @@ def parameter_randomisation(
         If the explained model does not end in a network.
     ValueError
         If a parameter is not one of the above, or the network has no such layers.
+
+    Notes
+    -----
+    Misleads where explanations are noisy: two of them differ whatever the network is, which looks like an answer to
+    the randomisation. A method whose map is mostly the row itself (input times something) stays similar though it
+    depends on the network. Little similarity does not say that the explanation is right.
+
+    Cost: the explainer is fitted and explains the rows once for every layer, and once for the trained network.
 
     References
     ----------
@@ -109,10 +121,14 @@ def smooth_parameter_randomisation(
     sample_wise=False,
     random_state=None,
 ):
-    """How much is left of an explanation without its noise when the network's layers are drawn anew?
+    r"""How much is left of an explanation without its noise when the network's layers are drawn anew?
 
-    As `parameter_randomisation`, of means of explanations over noisy copies of each row, trained network and
-    randomised networks alike: the noise of gradients would make two explanations less similar than they are.
+    As `parameter_randomisation`, of means of explanations over S noisy copies of each row, trained network and
+    randomised networks alike,
+
+    .. math:: \bar e(x; \theta) = \frac{1}{S} \sum_s e(x + \varepsilon_s; \theta),
+
+    since the noise of gradients would make two explanations less similar than they are.
 
     Parameters
     ----------
@@ -145,6 +161,15 @@ def smooth_parameter_randomisation(
         If the explained model does not end in a network.
     ValueError
         If a parameter is not one of the above, the network has no such layers, or no number in X can have noise.
+
+    Notes
+    -----
+    Misleads where the noise takes away more than noise: means over noisy copies of a row are explanations of another,
+    smoother network. What it shares with `parameter_randomisation`: a map that is mostly the row itself stays similar,
+    and little similarity does not say that the explanation is right.
+
+    Cost: the explainer is fitted once for every layer, and once for the trained network. Each explains `n_samples`
+    copies of every row, 20 by default.
 
     References
     ----------
@@ -218,6 +243,14 @@ def efficient_parameter_randomisation(
         If the explained model does not end in a network.
     ValueError
         If the network has no layers with parameters, or `n_bins` is not at least 2.
+
+    Notes
+    -----
+    Misleads when complexity is what the method gives anyway: a map that is spread over all players has no room to
+    become more complex, and one that names few players at random is not found out. Entropies say nothing of where
+    attributions are.
+
+    Cost: the explainer is fitted and explains the rows twice.
 
     References
     ----------

@@ -62,6 +62,14 @@ def relative_input_stability(
         If the attributions are not finite or not those of the rows, a parameter is out of range, or no neighbour could
         differ from its row.
 
+    Notes
+    -----
+    Misleads where an attribution is near 0: entries are divided by it, and one that does not matter can decide the
+    number. A model that changes steeply at the row has an explanation that does by right, and a constant one is the
+    most stable of all.
+
+    Cost: one explanation of `n_samples` neighbours of every row, 10 by default.
+
     References
     ----------
     Agarwal, C., Johnson, N., Pawelczyk, M., Krishna, S., Saxena, E., Zitnik, M. and Lakkaraju, H. (2022). Rethinking
@@ -136,6 +144,15 @@ def relative_output_stability(
     ------
     ValueError
         As of :func:`relative_input_stability`.
+
+    Notes
+    -----
+    Misleads where an attribution is near 0: entries are divided by it, and one that does not matter can decide the
+    number. A model that changes steeply at the row has an explanation that does by right, and a constant one is the
+    most stable of all.
+
+    Cost: one explanation of `n_samples` neighbours of every row, 10 by default. Their outputs take as many
+    evaluations.
 
     References
     ----------
@@ -212,6 +229,15 @@ def relative_representation_stability(
     ------
     ValueError
         As of :func:`relative_input_stability`; if the explained model is no network, or has no such layer.
+
+    Notes
+    -----
+    Misleads where an attribution is near 0: entries are divided by it, and one that does not matter can decide the
+    number. A model that changes steeply at the row has an explanation that does by right, and a constant one is the
+    most stable of all.
+
+    Cost: one explanation of `n_samples` neighbours of every row, 10 by default. Their values at the layer take as many
+    forward passes.
 
     References
     ----------

@@ -49,6 +49,14 @@ def max_sensitivity(
         If the attributions are not finite or not those of the rows, a parameter is out of range, or no neighbour could
         differ from its row.
 
+    Notes
+    -----
+    Misleads when it is taken for quality: an explanation that is the same for all rows is as robust as can be. Near a
+    kink or the boundary between classes, the model itself changes, and its explanation should. It is the largest of a
+    few draws, and grows with their number.
+
+    Cost: one explanation of `n_samples` neighbours of every row, 10 by default.
+
     References
     ----------
     Yeh, C.-K., Hsieh, C.-Y., Suggala, A. S., Inouye, D. I. and Ravikumar, P. (2019). On the (In)fidelity and
@@ -110,6 +118,13 @@ def avg_sensitivity(
     ------
     ValueError
         As of :func:`max_sensitivity`.
+
+    Notes
+    -----
+    Misleads when it is taken for quality: an explanation that is the same for all rows is as robust as can be. Near a
+    kink or the boundary between classes, the model itself changes, and its explanation should.
+
+    Cost: one explanation of `n_samples` neighbours of every row, 10 by default.
 
     References
     ----------
@@ -176,6 +191,14 @@ def local_lipschitz(
     ------
     ValueError
         As of :func:`max_sensitivity`.
+
+    Notes
+    -----
+    Misleads when it is taken for quality: an explanation that is the same for all rows is as robust as can be. Near a
+    kink or the boundary between classes, the model itself changes, and its explanation should. It is the steepest of a
+    few draws, not of all neighbours.
+
+    Cost: one explanation of `n_samples` neighbours of every row, 10 by default.
 
     References
     ----------
