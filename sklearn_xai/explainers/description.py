@@ -121,13 +121,13 @@ def describe(kind: Callable[..., Any]) -> Description:
 
 def _facts(kind):
     """Return what classes declare; of what is no explainer, nothing is known."""
-    gradients = getattr(kind, "_gradients", None)
+    gradients, additive = getattr(kind, "_gradients", None), getattr(kind, "_additive", None)
     if gradients is None:
         return {"needs": "", "inputs": (), "adds_up": ""}
     return {
         "needs": getattr(kind, "_needs", "") or ("a network" if gradients else "any model"),
         "inputs": getattr(kind, "_inputs", ()),
-        "adds_up": getattr(kind, "_adds_up", "") or ("to the output" if getattr(kind, "_additive", False) else "no"),
+        "adds_up": getattr(kind, "_adds_up", "") or {True: "to the output", False: "no"}.get(additive, ""),
     }
 
 

@@ -12,6 +12,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import indexable
 
 from sklearn_xai._compat import Interval, StrOptions, fit_context
+from sklearn_xai._docs import Documented
 from sklearn_xai._rng import own_random_state
 from sklearn_xai.model_selection._best_explainer import BestExplainer
 from sklearn_xai.model_selection._choice import (
@@ -31,14 +32,14 @@ from sklearn_xai.models import is_mapping
 _TOP_K = 5  # players named in the attrs of the comparison, as compare_explainers does by default
 
 
-class ExplainerSelector(BestExplainer, MetaEstimatorMixin, BaseEstimator):
-    """Which of several explainers is the best on this model and these rows, and is it better than chance?
+class ExplainerSelector(BestExplainer, Documented, MetaEstimatorMixin, BaseEstimator):
+    r"""Which of several explainers is the best on this model and these rows, and is it better than chance?
 
     In each fold, the estimator is trained once for all explainers that share it; each explainer explains rows of the
     test part, once for all metrics. Within each block, a metric in a fold, explainers are ranked, 1 for the best, ties
-    sharing the mean of their places; the best explainer is that of the smallest mean rank
+    sharing the mean of their places; the best explainer is that of the smallest mean rank over the N blocks b,
 
-        R_j = sum over blocks b of r_bj / N
+    .. math:: R_j = \frac{1}{N} \sum_b r_{bj},
 
     and two explainers are told apart where their mean ranks differ by more than a critical difference. A random
     explainer is among them: one that is not better than it says nothing that the metrics can see.
@@ -144,6 +145,13 @@ class ExplainerSelector(BestExplainer, MetaEstimatorMixin, BaseEstimator):
     folds, not of other metrics, and is smaller than Nemenyi's where these agree on the same rows.
 
     Scores that differ by less than 1e-5 of the largest in their block are ties.
+
+    Misleads when the metrics are not what is wanted of an explanation: the best by three measures of removal is the
+    one that removes as they do. The best of several bad ones is still the best; look at the scores, and at the
+    control.
+
+    Cost: in each fold one training for each estimator, and one explanation of the test rows by each explainer. The
+    metrics come on top, and often cost more; their own documentation says how much.
 
     References
     ----------

@@ -81,6 +81,13 @@ class LayerActivations(InsideEstimator):
     layer_names : What can be named.
     NetworkDissection : Which concepts the units detect.
 
+    Notes
+    -----
+    Misleads when what a probe reads off a layer is taken for what the network uses: a label may be read off units that
+    play no part in the output. The next layer sees mixtures of units, so that a single one need not mean anything.
+
+    Cost: one forward pass a row, for all layers at once. The memory is that of the activations asked for.
+
     References
     ----------
     G. Alain, Y. Bengio (2017). Understanding intermediate layers using linear classifier probes.

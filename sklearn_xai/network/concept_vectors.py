@@ -161,6 +161,13 @@ class ConceptActivationVectors(TakesConcepts, InsideEstimator):
     The runs share the rows that scores are taken over, and some examples, so that the p-value is smaller than that of
     independent runs: read it beside the scores of random concepts. Where the gradient is zero, S is not positive.
 
+    Misleads when the examples of a concept share something else, a background or a colour: the vector is then of that.
+    A score tells how often the output rises along the vector, not by how much; and other layers, or other random
+    examples, may tell another story.
+
+    Cost: one forward pass for every example, and one forward and one backward pass for every row that is scored.
+    ``fit`` trains ``n_runs`` linear classifiers for each concept and layer, and as many for random ones.
+
     References
     ----------
     B. Kim, M. Wattenberg, J. Gilmer, C. Cai, J. Wexler, F. Viegas, R. Sayres (2018). Interpretability Beyond Feature

@@ -108,10 +108,18 @@ class NetworkDissection(TakesConcepts, AblatesUnits, InsideEstimator):
     -----
     For each unit up to 0.5 MB is taken while thresholds are sought, whatever the number of rows.
 
+    Misleads when a unit's best concept is taken for what it is for: it is the best of those that have masks, others
+    may fit better, and a unit may detect several, or matter to no output. Concepts that cover much of the images have
+    a large IoU by size alone; the threshold is a convention.
+
+    Cost: two forward passes a row, down to the layers asked for. Beside them, one comparison of every unit's region
+    with every concept's mask.
+
     References
     ----------
     D. Bau, B. Zhou, A. Khosla, A. Oliva, A. Torralba (2017). Network dissection: quantifying interpretability of deep
     visual representations.
+
     D. Bau, J.-Y. Zhu, H. Strobelt, A. Lapedriza, B. Zhou, A. Torralba (2020). Understanding the role of individual
     units in a deep neural network.
 

@@ -89,6 +89,11 @@ class EmbeddingSimilarity(VectorQueries, FitsEstimator, TransformerMixin, BaseEs
 
     Every similarity is computed, in chunks of a few megabytes: there is no approximate index.
 
+    Misleads when likeness of vectors is read as likeness of meaning: words that occur in the same places are near, and
+    so are opposites; rare words lie where chance left them. Some words are near to most others in many dimensions.
+
+    Cost: one product of the words asked with all vectors. No model is run; with ``y``, ``fit`` trains one.
+
     References
     ----------
     Mikolov, T., Yih, W. and Zweig, G. (2013). Linguistic Regularities in Continuous Space Word Representations.

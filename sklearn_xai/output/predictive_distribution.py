@@ -116,6 +116,15 @@ class PredictiveDistribution(FitsEstimator, MetaEstimatorMixin, BaseEstimator):
     --------
     sklearn.calibration.CalibratedClassifierCV : Makes probabilities fit held-out labels; takes this for its estimator.
 
+    Notes
+    -----
+    Misleads when the draws are of one kind of doubt: all of them are networks of one architecture trained on the same
+    rows, and may agree, and be wrong, far away from them. Which part is called noise depends on the network too: what
+    it cannot fit looks like noise.
+
+    Cost: ``n_samples`` forward passes a row, ``n_members`` with an ensemble, which is trained as many times. The other
+    methods train once, and then pass over the training rows to find the distribution.
+
     References
     ----------
     MacKay, D. J. C. (1992). A Practical Bayesian Framework for Backpropagation Networks.

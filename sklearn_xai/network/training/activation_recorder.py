@@ -61,6 +61,11 @@ class ActivationRecorder(ProbeRecorder):
     called several times for a row has a record for each call: "act", "act#2". The module itself, where it is a layer
     of its own, goes by "(module)".
 
+    Misleads when the probe is small or unlike the data: a unit that is dead on its rows may fire on others. What comes
+    out of a layer in evaluation mode is not what dropout lets through in training.
+
+    Cost: one forward pass of the probe after each recorded epoch.
+
     See Also
     --------
     ParameterRecorder : The weights and their gradients.

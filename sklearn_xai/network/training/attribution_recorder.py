@@ -69,6 +69,12 @@ class AttributionRecorder(ProbeRecorder):
     explained is the one that is predicted in that epoch; set a target to follow one, by the label that the net itself
     is trained on. Drift is measured on the first rows of the probe, as many as make some 8,000 attributions.
 
+    Misleads when attributions that settle are taken for attributions that are right: a training that has stopped
+    moving settles whatever it has learned, and what misleads in the explainer misleads here.
+
+    Cost: the explainer is fitted and explains the probe after each recorded epoch. Drift takes beside it the
+    attributions of some rows for every epoch, which are kept.
+
     See Also
     --------
     ActivationRecorder : What comes out of the layers.

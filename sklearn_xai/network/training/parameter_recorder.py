@@ -52,6 +52,12 @@ class ParameterRecorder(Recorder):
     them: a callback in front of this one that clips them comes first. A copy of the parameters is kept during an epoch
     that is recorded.
 
+    Misleads when norms of different layers are compared as they are: a layer followed by normalisation may have
+    weights of any size, and of its gradients the size changes with theirs.
+
+    Cost: one norm of every gradient a batch, and statistics of every weight after each recorded epoch. No forward or
+    backward pass is added.
+
     See Also
     --------
     ActivationRecorder : What comes out of the layers.

@@ -101,6 +101,12 @@ class TensorBoardExplanations(Callback):
     The file is opened for each epoch and closed again: whatever becomes of a training, what it did is there, a fitted
     net can be pickled, and one that goes on in another process adds to the same run.
 
+    Misleads where the recorders do. The images are those of a few rows, and the scale of colours is that of the rows
+    shown.
+
+    Cost: that of the recorders after each epoch, and the writing of what they found. The embedding projector takes one
+    forward pass of the probe more.
+
     See Also
     --------
     ActivationRecorder, ParameterRecorder, AttributionRecorder : What is recorded, and for other uses.
