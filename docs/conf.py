@@ -33,6 +33,7 @@ myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 # docstrings
+toc_object_entries_show_parents = "hide"
 autodoc_typehints = "none"  # numpydoc's "Parameters" say more
 numpydoc_show_class_members = False  # docs._ext.reference lists the methods
 
@@ -61,6 +62,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "sklearn_xai"
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
+html_context = {"default_mode": "auto"}  # light or dark as the reader's system is
 html_math_renderer = "mathml"
 html_copy_source = False
 html_show_sourcelink = False

@@ -1,6 +1,12 @@
-"""Parameter descriptions that all explainers share, written once."""
+"""Parameter descriptions that all explainers share, written once; where the documentation of a class is."""
 
 from __future__ import annotations
+
+import os
+import sys
+from functools import cache
+from importlib.metadata import PackageNotFoundError, metadata
+from pathlib import Path
 
 SHARED = {
     "estimator": """estimator : skorch net, torch.nn.Module, estimator or Pipeline
@@ -70,3 +76,43 @@ def fill_docstring(cls):
         for name, shared in SHARED.items():
             text = text.replace(f"%({name})s", shared)
         cls.__doc__ = text
+
+
+class Documented:
+    """Mixin of public estimators, left of ``BaseEstimator``: their HTML repr links to their page of the reference."""
+
+    def _get_doc_link(self):
+        """Return the address of the page, as scikit-learn asks for it; "" where there is none."""
+        documentation, page = documentation_address(), public_address(type(self))
+        return f"{documentation}/reference/{page}.html" if documentation and page else ""
+
+
+def public_address(kind):
+    """Return where a class is imported from, which is also what its page is called; "" of what is not public."""
+    if kind.__module__.startswith("sklearn_xai."):
+        for room in ("sklearn_xai", ".".join(kind.__module__.split(".")[:2])):
+            if getattr(sys.modules[room], kind.__name__, None) is kind:
+                return f"{room}.{kind.__name__}"
+    return ""
+
+
+def documentation_address():
+    """Return where the documentation is, "" if that is not known.
+
+    It is what the environment variable SKLEARN_XAI_DOCS says, an address or a folder that the documentation was built
+    into, else what the installed distribution declares.
+    """
+    given = os.environ.get("SKLEARN_XAI_DOCS", "")
+    if given and "://" not in given:
+        given = Path(given).absolute().as_uri()
+    return (given or _declared_address()).rstrip("/")
+
+
+@cache
+def _declared_address():
+    try:
+        declared = metadata("sklearn-xai").get_all("Project-URL") or []
+    except PackageNotFoundError:  # run from its sources
+        return ""
+    addresses = dict(line.split(", ", 1) for line in declared)
+    return addresses.get("Documentation", "")

@@ -12,12 +12,13 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xai._compat import Interval, RealNotInt, fit_context
+from sklearn_xai._docs import Documented
 
 PADDING, UNKNOWN = 0, 1
 _SPECIAL = ["", "<unknown>"]  # the words of these two ids
 
 
-class TokenEncoder(TransformerMixin, BaseEstimator):
+class TokenEncoder(Documented, TransformerMixin, BaseEstimator):
     r"""Which words does a text hold, in their order, as the ids that an embedding layer takes?
 
     A text becomes one row: the ids of its words, then padding up to the length L that all rows have,
@@ -74,6 +75,11 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
 
     A network learns something of the unknown id only where `max_tokens` or `min_df` leave out some words of the texts
     it is trained on.
+
+    Misleads when texts are longer than L: what comes after is not seen by the model, and so has no attribution. Words
+    that were not kept are one and the same to the network.
+
+    Cost: one pass over the texts in ``fit`` and another in ``transform``. No model is run.
 
     Examples
     --------

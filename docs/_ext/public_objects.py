@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import pkgutil
+import re
 from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import pairwise
@@ -28,6 +29,8 @@ PAGES = (
     ("command_line", "Command line", "The same from a shell.", ("cli",)),
 )
 BLOCKS = ("building_blocks", "Building blocks", "What explainers and metrics of your own are made of.")
+
+ALL, SCORERS = "All of them", "Scorers, curves and the register"  # groups of what has no family
 
 
 @dataclass(frozen=True)
@@ -134,20 +137,21 @@ def _group_of(each):
     """Return the title of an object's group: the family of an explainer or a metric, else its room."""
     if each.home == "metrics":
         metric = METRICS.get(each.name)
-        return metric.family.capitalize() if metric else "Scorers, curves and the register"
+        return metric.family.capitalize() if metric else SCORERS
     parts = (each.value.__module__ if each.kind != "data" else f"sklearn_xai.{each.home}").split(".")
-    family = each.home == "explainers" and len(parts) > 3
-    return first_line(import_module(".".join(parts[: 3 if family else 2])))
+    if each.home != "explainers":
+        return title_of(".".join(parts[:2]))
+    return title_of(".".join(parts[:3])) if len(parts) > 3 else ALL
 
 
 def _last_if_general(group):
     title = group[0]
-    return title.startswith(("Scorers", "Other libraries", first_line(sklearn_xai.explainers))), title
+    return title.startswith((ALL, SCORERS, "Other")), title
 
 
-def first_line(module) -> str:
-    """Return the first line of a module's docstring as a title."""
-    return (module.__doc__ or "").strip().splitlines()[0].rstrip(".")
+def title_of(module: str) -> str:
+    """Return what a module says it is, up to the first stop of its docstring."""
+    return re.split(r"[.:;]", (import_module(module).__doc__ or "").strip(), maxsplit=1)[0]
 
 
 def _text_after_assignment(address):

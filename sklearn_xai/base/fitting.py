@@ -6,6 +6,7 @@ import numpy as np
 import sklearn
 from sklearn.utils.metadata_routing import process_routing
 
+from sklearn_xai._docs import Documented
 from sklearn_xai._rng import own_random_state
 from sklearn_xai.background import sample_rows
 from sklearn_xai.base.checks import check_estimator, check_is_trained, check_rows, check_target_values
@@ -16,7 +17,7 @@ from sklearn_xai.tables import pack_tables, unpack_tables
 PROBE_ROWS = 2_000  # background rows from which the preprocessing is probed
 
 
-class FitsEstimator:
+class FitsEstimator(Documented):
     """Mixin of explainers and of what else looks at a fitted estimator.
 
     ``_fit_estimator`` learns ``estimator_``, the names and number of columns, and the model that is looked at.
