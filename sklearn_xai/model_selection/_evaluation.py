@@ -36,11 +36,14 @@ class Fold:
         Rows of `X` to explain; None explains `X_eval`.
     seed : int
         For explainers that have none.
+    estimator : fitted estimator or None
+        What was trained on these rows before; None trains.
     """
 
     train: np.ndarray
     evaluated: np.ndarray | None
     seed: int
+    estimator: Any = None
 
 
 @dataclass
@@ -131,7 +134,7 @@ def _evaluate_fold(task: Task, fold: Fold) -> Iterator[tuple[str, Measured]]:
     if fold.evaluated is not None:
         rows, y_rows = (None if part is None else take_rows(part, fold.evaluated) for part in (task.X, task.y))
         params = {name: take_rows(value, fold.evaluated) for name, value in params.items()}
-    trainer, n_players = Trainer(), {}
+    trainer, n_players = Trainer(fold.estimator), {}
     for name, explainer in task.explainers.items():
         before = trainer.seconds
         ready = trainer.around_trained(with_seed(explainer, fold.seed), X, y)
@@ -147,15 +150,18 @@ def _evaluate_fold(task: Task, fold: Fold) -> Iterator[tuple[str, Measured]]:
 
 
 class Trainer:
-    """Trains equal estimators once, and counts the seconds."""
+    """Trains equal estimators once, and counts the seconds; nothing where a trained one is given for all."""
 
-    def __init__(self):
+    def __init__(self, trained=None):
+        self.given = trained
         self.seconds = 0.0
         self._trained = []
 
     def around_trained(self, explainer, X, y):
         """Give a fresh explainer around the estimator trained on these rows, or as it stands."""
         estimator = given(explainer)
+        if self.given is not None:
+            return clone(around(explainer, as_frozen(self.given)))
         if is_as_it_stands(estimator):
             return clone(explainer)
         if y is None:
@@ -169,6 +175,11 @@ class Trainer:
         self.seconds += perf_counter() - start
         self._trained.append((estimator, random_state, trained))
         return clone(around(explainer, trained))
+
+
+def as_frozen(estimator):
+    """Give a trained estimator such that no explainer trains it."""
+    return estimator if is_as_it_stands(estimator) else FrozenEstimator(estimator)
 
 
 def alike(a, b) -> bool:

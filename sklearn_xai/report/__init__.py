@@ -2,4 +2,6 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from sklearn_xai.report.report import ExplanationReport
+
+__all__ = ["ExplanationReport"]

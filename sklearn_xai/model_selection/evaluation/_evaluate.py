@@ -39,6 +39,7 @@ def evaluate_model(
     batch_size=1024,
     cost=True,
     fit_params=None,
+    return_estimator=False,
     random_state=None,
     n_jobs=None,
     verbose=0,
@@ -75,6 +76,8 @@ def evaluate_model(
         Whether to measure times and memory of the predictions, by the model of the first fold.
     fit_params : dict or None, default=None
         Handed to `fit`; what has one entry per row of `X` is shared out like `X`.
+    return_estimator : bool, default=False
+        Whether to keep the model of each fold, as ``estimators`` of the result.
     random_state : int, RandomState or None, default=None
         Seeds the training and the bootstrap. With an int nothing but the data differs between the folds; otherwise each
         has a seed of its own.
@@ -151,7 +154,9 @@ def evaluate_model(
     as_it_stands = is_as_it_stands(estimator) or is_as_it_stands(final)
     splits = split_rows(y, cv, groups, kind, _CALLER)
     trains = cv is not None and not as_it_stands
-    task = Task(estimator, X, y, kind, trains, scorers, dict(fit_params or {}), batch_size, _CALLER)
+    task = Task(
+        estimator, X, y, kind, trains, scorers, dict(fit_params or {}), batch_size, _CALLER, bool(return_estimator)
+    )
     fixed = isinstance(random_state, Integral)
     seeds = [int(random_state)] * len(splits) if fixed else fold_seeds(random_state, len(splits))
     outcomes = run_folds(task, splits, seeds, n_jobs, verbose)
@@ -165,6 +170,7 @@ def evaluate_model(
         loss_curves=_loss_curves(outcomes),
         cost=_cost(outcomes, X, cost),
         notes=notes_of(task, outcomes, judged, cv),
+        estimators=[outcome.estimator for outcome in outcomes] if return_estimator else [],
         **judged.more(),
     )
 

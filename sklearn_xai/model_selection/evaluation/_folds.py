@@ -36,6 +36,8 @@ class Task:
     fit_params : dict
     batch_size : int
     caller : str
+    keeps : bool
+        Whether the model of each fold is given back.
     """
 
     estimator: Any
@@ -47,6 +49,7 @@ class Task:
     fit_params: dict[str, Any]
     batch_size: int
     caller: str
+    keeps: bool = False
 
 
 @dataclass
@@ -68,6 +71,7 @@ class Outcome:
     train_seconds : float
         NaN without training.
     fitted : FittedModel or None
+    estimator : fitted estimator or None
     """
 
     train: np.ndarray
@@ -80,6 +84,7 @@ class Outcome:
     losses: list[tuple[float, float]]
     train_seconds: float
     fitted: FittedModel | None = field(default=None, repr=False)
+    estimator: Any = field(default=None, repr=False)
 
 
 def run_folds(task: Task, splits, seeds, n_jobs, verbose) -> list[Outcome]:
@@ -132,6 +137,7 @@ def _run_fold(task: Task, keep, train, test, seed):
         _losses(final),
         seconds,
         fitted if keep else None,
+        estimator if task.keeps else None,
     )
 
 

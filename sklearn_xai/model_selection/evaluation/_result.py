@@ -49,6 +49,8 @@ class ModelEvaluation:
         Of the estimator.
     notes : list of str
         What is to be known before the figures are believed.
+    estimators : list of estimators
+        The model of each fold, where it was asked for.
     """
 
     task: str
@@ -65,6 +67,7 @@ class ModelEvaluation:
     scores: pd.DataFrame | None = None
     probabilistic: bool = False
     notes: list[str] = field(default_factory=list)
+    estimators: list[Any] = field(default_factory=list)
 
     def plot(self, **kwargs: Any) -> EvaluationDisplay:
         """Draw it.

@@ -1,0 +1,111 @@
+"""How good is the model, how sure is that, and what does it cost?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sklearn_xai.display import EvaluationDisplay
+from sklearn_xai.display._evaluation_plots import NAMES
+from sklearn_xai.report._content import Block, Column, Figure, Section, Table, Text
+from sklearn_xai.report._figures import picture
+from sklearn_xai.report._words import even, short, text_of
+
+if TYPE_CHECKING:
+    from sklearn_xai.model_selection import ModelEvaluation
+    from sklearn_xai.report._work import Findings
+
+_SIZES = {"scores": (5.4, 3.4), "errors": (5.4, 2.4), "confusion": (4.4, 3.6), "loss": (5.0, 3.3)}
+_ALT = {
+    "scores": "Scores of each fold as points, their mean and spread, and the score of a model that sees no column.",
+    "errors": "Errors of each fold as points, their mean and spread, and the error of a model that sees no column.",
+    "confusion": "A grid of true classes against predicted ones, with the share of each true class.",
+    "calibration": "How often predictions are right against how sure the model is; a diagonal is what it should be.",
+    "roc": "True positive rate against false positive rate, and the diagonal of chance.",
+    "predicted": "Predicted against true values, one point a row; the diagonal is exact.",
+    "residuals": "How the errors of the predictions are distributed.",
+    "loss": "Training loss by epoch, the mean and the range of the folds.",
+}
+
+
+def main_measure(evaluation: ModelEvaluation) -> str:
+    """Return the measure that is told first: ROC AUC where it is defined, else balanced accuracy, or R2."""
+    if evaluation.task == "regression":
+        return "r2"
+    return "roc_auc" if np.isfinite(evaluation.table.loc["roc_auc", "mean"]) else "balanced_accuracy"
+
+
+def quality(found: Findings) -> Section:
+    """Tell of the model's scores in each fold, its losses and its cost."""
+    evaluation = found.evaluation
+    blocks: list[Block] = [_measures(evaluation), *_pictures(evaluation)]
+    if evaluation.per_class is not None and len(evaluation.per_class) > 2:
+        blocks.append(_classes(evaluation))
+    blocks.append(_cost(evaluation))
+    notes = [note for note in evaluation.notes if not note.startswith("std:")]
+    blocks += [Text(notes)] if notes else []
+    return Section("quality", "Model quality", "How good is the model, and how sure is that?", _answer(found), blocks)
+
+
+def _answer(found: Findings) -> str:
+    evaluation, given = found.evaluation, found.given
+    name = main_measure(evaluation)
+    row = evaluation.table.loc[name]
+    mean, spread, baseline = even(row["mean"], row["std"], row["baseline"])
+    rows = "the model had not seen" if given.trains else "which it may have seen when it was trained"
+    first = (
+        f"{NAMES[name]} is {mean} ± {spread} over {len(evaluation.folds)} folds of rows {rows}; a model that looks at no "
+        f"column has {baseline}."
+    )
+    cost = evaluation.cost["value"]
+    latency = cost.get("latency, median", np.nan)
+    return first + (f" A prediction of one row takes {short(latency, 2)} ms." if np.isfinite(latency) else "")
+
+
+def _measures(evaluation: ModelEvaluation) -> Table:
+    rows = []
+    for name, row in evaluation.table.iterrows():
+        values = evaluation.folds[name].dropna()
+        low, high = (values.min(), values.max()) if len(values) else (np.nan, np.nan)
+        cells = [NAMES.get(str(name), text_of(name)), (row["mean"], low, high), row["std"], row["baseline"]]
+        rows.append([*cells, row["better"], text_of(row["note"]) if row["note"] else None])
+    columns = [
+        Column("measure"),
+        Column("mean", "interval", "The mean over the folds, and the lowest and highest fold."),
+        Column("spread", "number", "The standard deviation of the folds.", 2),
+        Column("baseline", "number", "The same for a model that looks at no column."),
+        Column("better", "text", "Whether a higher or a lower value is better."),
+        Column("note", "text", "Why a measure is not defined, or what it leaves out."),
+    ]
+    if all(row[-1] is None for row in rows):
+        rows, columns = [row[:-1] for row in rows], columns[:-1]
+    return Table(f"Measures of {evaluation.title}", columns, rows)
+
+
+def _pictures(evaluation: ModelEvaluation) -> list[Figure]:
+    display = EvaluationDisplay(evaluation)
+    figures = []
+    for panel in display._available():
+        size = _SIZES.get(panel, (4.4, 3.6))
+        if panel == "confusion" and evaluation.confusion is not None:
+            side = float(np.clip(0.45 * len(evaluation.confusion), 3.4, 7.0))
+            size = (side + 0.8, side)
+        figures.append(picture(lambda ax, name=panel: display.plot(ax, panels=[name]), size, _ALT[panel]))
+    return figures
+
+
+def _classes(evaluation: ModelEvaluation) -> Table:
+    table = evaluation.per_class
+    assert table is not None
+    shown = [name for name in ("precision", "recall", "f1", "roc_auc") if name in table]
+    columns = [Column("class"), Column("rows", "number", "Test rows of all folds.", 6)]
+    columns += [Column(NAMES.get(name, name), "bar", "Of this class against the rest.") for name in shown]
+    rows = [[text_of(label), float(row["n_rows"]), *(row[name] for name in shown)] for label, row in table.iterrows()]
+    return Table("Measures of each class", columns, rows)
+
+
+def _cost(evaluation: ModelEvaluation) -> Table:
+    columns = [Column("quantity"), Column("value", "number"), Column("unit"), Column("how it was measured")]
+    rows = [[str(name), row["value"], row["unit"], row["how"]] for name, row in evaluation.cost.iterrows()]
+    return Table("What predictions cost on this machine", columns, rows)
