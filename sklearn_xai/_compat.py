@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
+from sklearn.utils._set_output import _get_output_config as get_output_config
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 
@@ -20,4 +21,5 @@ __all__ = [
     "available_if",
     "check_feature_names_in",
     "fit_context",
+    "get_output_config",
 ]

@@ -12,6 +12,11 @@ def is_frame(X):
     return hasattr(X, "iloc") and hasattr(X, "columns")
 
 
+def is_dask(X):
+    """Whether X is a dask collection, without importing dask."""
+    return hasattr(type(X), "__dask_graph__")
+
+
 def columns_of_no_numbers(X):
     """Return the names of the columns of a DataFrame whose types are none of numbers or truth values."""
     kinds = zip(X.columns, X.dtypes, strict=True)

@@ -27,7 +27,7 @@ from sklearn_xai.models import (
     split_pipeline,
     unwrap,
 )
-from sklearn_xai.tables import as_codes, columns_of_no_numbers, is_frame, take_rows
+from sklearn_xai.tables import as_codes, columns_of_no_numbers, is_dask, is_frame, take_rows
 
 
 def check_estimator(estimator, caller):
@@ -133,6 +133,13 @@ def _is_as_fitted(explainer, X):
 
 def _check_kind(explainer, X, caller, reset):
     """Raise for what is no table, no array, no dict and no sequence of texts, before anything is made of it."""
+    if is_dask(X) or (is_mapping(X) and any(map(is_dask, X.values()))):
+        raise ValueError(
+            f"{caller}: dask collections, arrays and DataFrames, are for transform, explain, predict, predict_proba "
+            "and decision_function. All else, fit first, takes rows in memory: give a sample, such as "
+            "X.sample(frac=0.01, random_state=0).compute() of a DataFrame, X[::100].compute() of an array, or "
+            "X.head(1000) where rows are in no order."
+        )
     if not reset and explainer._reader is None and getattr(X, "ndim", 2) == 1 and hasattr(X, "to_frame"):
         raise ValueError(
             f"{caller}: X must be a table. Got a Series of {len(X)} values; one row of a DataFrame is X.iloc[[0]], "

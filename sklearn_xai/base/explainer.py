@@ -21,6 +21,8 @@ from sklearn_xai.base.checks import (
     check_rows,
     raise_of_outputs,
 )
+from sklearn_xai.base.dask_blocks import lazy_transform, past_set_output
+from sklearn_xai.base.dask_explanation import LazyExplanation
 from sklearn_xai.base.fitting import FitsEstimator
 from sklearn_xai.base.pass_through import PassThrough
 from sklearn_xai.base.players import find_players, pixels_as_players, players_data
@@ -29,7 +31,7 @@ from sklearn_xai.base.streaming import StreamsTables
 from sklearn_xai.base.targets import chooser, order_keys, resolve_target
 from sklearn_xai.base.texts import words_of
 from sklearn_xai.engines import Coalitions
-from sklearn_xai.tables import as_codes, as_shown, take_rows
+from sklearn_xai.tables import as_codes, as_shown, is_dask, take_rows
 
 Attributions = namedtuple("Attributions", ["values", "base_values", "outputs", "extras"])
 Attributions.__doc__ = """What a method says of some rows.
@@ -53,7 +55,10 @@ REMOVAL_PARAMETERS: dict = {"removal": [StrOptions({"marginal", "baseline", "con
 """Constraints of the parameter that says what a removed column is replaced by."""
 
 
-class BaseExplainer(StreamsTables, Scoring, FitsEstimator, PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstimator):
+@past_set_output
+class BaseExplainer(
+    StreamsTables, Scoring, FitsEstimator, PassThrough, MetaEstimatorMixin, TransformerMixin, BaseEstimator
+):
     """Base class of all explainers: ``fit`` sees background rows, ``transform`` turns rows into attributions.
 
     A subclass overrides ``_attribute`` and, if it has something to prepare, ``_prepare``. What it is, it says by class
@@ -237,13 +242,17 @@ class BaseExplainer(StreamsTables, Scoring, FitsEstimator, PassThrough, MetaEsti
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_samples, n_features), or array of shape (n_samples, ...)
+            Or a dask array or DataFrame, whose blocks are explained when the result is asked for.
 
         Returns
         -------
         attributions : ndarray of shape (n_samples, n_players), or of the shape of X where it is not a table
             One number for each column of X (or group of columns), in the units of the explained output, and of the
-            network's type. With ``target="all"``, one block of columns for each output.
+            network's type. With ``target="all"``, one block of columns for each output. A dask array of a dask array, a
+            dask DataFrame of a dask DataFrame.
         """
+        if is_dask(X):
+            return lazy_transform(self, X)
         if not self.__sklearn_is_fitted__():
             check_is_fitted(self)
         X = check_rows(self, X, reset=False)
@@ -325,6 +334,7 @@ class BaseExplainer(StreamsTables, Scoring, FitsEstimator, PassThrough, MetaEsti
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_samples, n_features)
+            Or a dask array or DataFrame.
 
         Returns
         -------
@@ -332,28 +342,37 @@ class BaseExplainer(StreamsTables, Scoring, FitsEstimator, PassThrough, MetaEsti
             ``values`` (n_samples, n_players[, n_outputs]) as ``transform`` gives them, ``base_values``, ``data`` (codes
             where a column is not numeric, NaN for groups), ``display_data`` (as given, dates as text, a group's values
             as "age=39, city=Rome", the words of texts), ``feature_names``, and ``completeness_gap`` (n_samples[,
-            n_outputs]). Every ``shap.plots`` function takes it.
+            n_outputs]). Every ``shap.plots`` function takes it. Of a dask collection, what becomes one by its
+            ``compute()``, and has dask arrays for fields.
         """
-        import shap
-
         check_is_fitted(self)
+        if is_dask(X):
+            return LazyExplanation(self, X)
         words = words_of(self, X)
         X = check_rows(self, X, reset=False)
         found, gap = self._explain_rows(X, fully=True)
+        facts = {"completeness_gap": gap, **found.extras}
+        return self._as_explanation(X, found.values, found.base_values, facts, words)
+
+    def _as_explanation(self, X, values, base_values, facts, words=None):
+        """Put what was found of checked rows together with the rows, the names and further facts of each row."""
+        import shap
+
         data, shown = self._data(X)
-        shown = shown if words is None else words
         explanation = shap.Explanation(
-            found.values,
-            base_values=found.base_values,
+            values,
+            base_values=base_values,
             data=data,
-            display_data=shown,
-            feature_names=[str(name) for name in self.player_names_] if len(self._value_shape) == 1 else None,
+            display_data=shown if words is None else words,
+            feature_names=self._feature_labels(),
             output_names=self._output_names() if self._target_index == "all" else None,
         )
-        explanation.completeness_gap = gap
-        for name, extra in found.extras.items():
-            setattr(explanation, name, extra)
+        for name, fact in facts.items():
+            setattr(explanation, name, fact)
         return explanation
+
+    def _feature_labels(self):
+        return [str(name) for name in self.player_names_] if len(self._value_shape) == 1 else None
 
     def _data(self, X):
         """Return the numbers that the attributions of rows belong to, and what to show of them."""

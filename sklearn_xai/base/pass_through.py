@@ -10,7 +10,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xai._compat import available_if
 from sklearn_xai.base.checks import check_rows, is_trained
+from sklearn_xai.base.dask_blocks import lazy_method
 from sklearn_xai.models import is_net, is_network, split_pipeline
+from sklearn_xai.tables import is_dask
 
 
 class PassThrough:
@@ -61,6 +63,8 @@ class PassThrough:
 
     def _pass_through(self, method, X):
         check_is_fitted(self)
+        if is_dask(X):
+            return lazy_method(self, method, X)
         X = check_rows(self, X, reset=False)
         if self._model.network is None:
             return getattr(self.estimator_ if self._reader is None else split_pipeline(self.estimator_)[1], method)(X)

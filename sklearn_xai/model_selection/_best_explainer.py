@@ -7,6 +7,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xai._compat import VisualBlock, available_if
+from sklearn_xai.base.dask_blocks import past_set_output
 
 
 def _explains(method):
@@ -19,6 +20,7 @@ def _explains(method):
     return check
 
 
+@past_set_output
 class BestExplainer(TransformerMixin):
     """Mixin: methods of the best explainer."""
 

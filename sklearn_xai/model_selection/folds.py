@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import copy
 import os
-from contextlib import contextmanager
 
 import numpy as np
 import sklearn
-import torch
 from joblib import effective_n_jobs
 from sklearn.base import clone, is_classifier
 from sklearn.frozen import FrozenEstimator
@@ -16,10 +14,10 @@ from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
-from threadpoolctl import threadpool_limits
 
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed, own_random_state
+from sklearn_xai.base.threads import limited_threads
 from sklearn_xai.model_selection._conditions import Conditions, explain_job, is_as_it_stands
 from sklearn_xai.model_selection.inputs import (
     around,
@@ -135,21 +133,6 @@ def _explain_apart(parent, cores, explainer, job, *args):
     with limited_threads(cores if os.getpid() != parent else None):
         found, fitted = explain_job(explainer, job, *args)
     return found, player_names(fitted, found[0][1])
-
-
-@contextmanager
-def limited_threads(limit):
-    """Hold torch and BLAS to `limit` threads; None leaves them alone, as the caller's own process must be."""
-    if limit is None:
-        yield
-        return
-    before = torch.get_num_threads()
-    torch.set_num_threads(limit)
-    try:
-        with threadpool_limits(limit):
-            yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def explaining(explainer, wrap):

@@ -9,7 +9,7 @@ from sklearn_xai.base.checks import check_rows
 from sklearn_xai.output.boundary.margin import Margin
 from sklearn_xai.output.boundary.regions import rules_of_regions
 from sklearn_xai.output.boundary.slices import ClassifierSlice, RegressorSlice, draw_slice
-from sklearn_xai.tables import is_frame, stack_rows, take_rows
+from sklearn_xai.tables import is_dask, is_frame, stack_rows, take_rows
 
 _BEYOND = 1e-3  # share of the step by which it is gone on to see what is there
 
@@ -111,7 +111,7 @@ class BoundaryViews:
             between classes, ``other_class``.
         """
         explanation = super().explain(X)
-        if is_frame(X) and explanation.nearest_point.ndim == 2:
+        if is_frame(X) and not is_dask(X) and explanation.nearest_point.ndim == 2:
             import pandas as pd
 
             points = pd.DataFrame(explanation.nearest_point, columns=X.columns, index=X.index)
