@@ -124,20 +124,22 @@ def _answer(found: Findings) -> str:
     unstable = [text_of(name) for name in found.stability.unstable_columns]
     matter = int(((table["share"] >= 0.5 / len(table)) & (table["share"] > 0)).sum())
     if not unstable:
-        return f"{first} All {matter} columns that matter keep their sign, size and rank."
+        kept = (
+            "The one column that matters keeps its" if matter == 1 else f"The {matter} columns that matter keep their"
+        )
+        return f"{first} {kept} sign, size and rank."
     return f"{first} Of {matter} columns that matter, {len(unstable)} cannot be trusted: {listed(unstable)}."
 
 
 def _trust_table(found: Findings) -> Table:
     table = found.stability.columns
     order = np.argsort(-table["mean_abs"].to_numpy(), kind="stable")[:MOST_LISTED]
-    rows, marked = [], set()
-    for place, j in enumerate(order):
+    rows = []
+    for j in order:
         row = table.iloc[j]
         why = ", ".join(_REASONS[reason] for reason in row["why"].split(", ") if reason)
         matters = row["share"] >= 0.5 / len(table) and row["share"] > 0
         verdict = f"no: {why}" if row["unstable"] else "yes" if matters else "too small to matter"
-        marked |= {place} if row["unstable"] else set()
         ranks = (float(row["rank"]), float(row["rank_low"]), float(row["rank_high"]))
         signs, sizes = 100 * row["sign_consistency"], 100 * row["variation"]
         rows.append([text_of(found.features[j]), verdict, 100 * row["share"], ranks, signs, sizes])
@@ -149,7 +151,7 @@ def _trust_table(found: Findings) -> Table:
         Column("same sign", "number", "Percent of rows in which two folds agree on the sign."),
         Column("variation", "number", "How far the size differs between folds, in percent of itself.", 2),
     ]
-    return Table(f"Columns across {len(found.stability.attributions)} folds, by {found.main}", columns, rows, marked)
+    return Table(f"Columns across {len(found.stability.attributions)} folds, by {found.main}", columns, rows)
 
 
 def _fold_picture(found: Findings) -> Figure:
@@ -171,7 +173,7 @@ def _agreement_picture(found: Findings) -> Figure:
 
     mean = two(found.stability.overall["spearman"])
     alt = f"How far the folds agree on each row, by four measures; the mean rank correlation is {mean}."
-    return picture(draw, (7.0, 3.0), alt)
+    return picture(draw, (7.0, 3.0), alt, "Agreement of each pair of folds on each row: boxes of rows, and the mean.")
 
 
 def _explainer_table(found: Findings) -> Table:

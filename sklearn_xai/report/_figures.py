@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PAGE_INK = "#010203"  # no picture has it by chance; where it is written, the page's colour of text will be
 _MOST_POINTS = 300  # more points than that are one picture of pixels
 _DPI = 160
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "sklearn_xai",
     "text.usetex": False,

@@ -178,7 +178,8 @@ def _checked_rows(rows: Any, n: int) -> np.ndarray | None:
     found = np.atleast_1d(np.asarray(rows))
     if not len(found) or found.ndim != 1 or found.dtype.kind not in "iu" or (found < -n).any() or (found >= n).any():
         raise ValueError(
-            f"The 'rows' parameter of {CALLER} must be positions of rows to show, whole numbers below {n}. Got {rows!r}."
+            f"The 'rows' parameter of {CALLER} must be positions of rows to show, whole numbers below {n}. "
+            f"Got {rows!r}."
         )
     return found % n
 

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sklearn_xai.display import AgreementDisplay, ComparisonDisplay
+from sklearn_xai.display import AgreementDisplay, PerturbationCurveDisplay
 from sklearn_xai.display._agreement import agreement_matrix
 from sklearn_xai.display._heatmap import square_size
 from sklearn_xai.engines.agreement import spearman, top_k_overlap
+from sklearn_xai.model_selection.inputs import take_rows
 from sklearn_xai.report._content import Block, Column, Figure, Section, Table, Text
 from sklearn_xai.report._figures import picture
 from sklearn_xai.report._intervals import interval_of_means
-from sklearn_xai.report._words import counted, listed, two
+from sklearn_xai.report._words import counted, listed, output_words, two
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from sklearn_xai.report._work import Findings
 
 HIGH, LOW = 0.9, 0.7  # agreement from which on two explanations are alike, and below which they are not
 TOP = 5
+_DELETED_ROWS = 60
 
 
 @dataclass
@@ -45,7 +49,7 @@ class Mean:
     @property
     def words(self) -> str:
         """As text."""
-        return f"{two(self.value)} (95 % interval {two(self.low)} to {two(self.high)})"
+        return f"{two(self.value)} (95\N{NO-BREAK SPACE}% interval {two(self.low)} to {two(self.high)})"
 
 
 # ---------------------------------------------------------------------- agreement
@@ -91,7 +95,8 @@ def _agreement_answer(found: Findings, others: list[str]) -> str:
 
 
 def _agreement_table(found: Findings) -> Table:
-    rows, marked = [], set()
+    rows: list[list] = []
+    marked: set[int] = set()
     k = min(TOP, max(1, len(found.features) // 2))
     for name in found.names:
         if name == found.reference:
@@ -114,7 +119,7 @@ def _agreement_picture(found: Findings) -> Figure:
     joined = [np.concatenate([fold.attributions for fold in found.folds[name]]) for name in names]
     matrix = agreement_matrix([np.asarray(part, dtype=float) for part in joined], spearman)
 
-    def draw(ax: Any) -> None:
+    def draw(ax: Axes) -> None:
         AgreementDisplay(matrix, names).plot(ax)
 
     upper = [(matrix[i, j], i, j) for i in range(len(names)) for j in range(i)]
@@ -157,7 +162,7 @@ def verdicts(found: Findings) -> list[Verdict]:
 def faithfulness(found: Findings) -> Section:
     """Tell whether the columns that explainers name are those that the model needs."""
     judged = verdicts(found)
-    blocks: list[Block] = [_faithfulness_table(found, judged), _comparison_picture(found)]
+    blocks: list[Block] = [_faithfulness_table(found, judged), _deletion_picture(found), _cost_table(found)]
     if found.refused:
         blocks.append(Text([f"{name} is left out: {reason}" for name, reason in found.refused.items()]))
     question = "Does the output change as the explanations say when columns are removed, more than by chance?"
@@ -178,20 +183,18 @@ def _faithfulness_answer(judged: list[Verdict]) -> str:
 
 
 def _faithfulness_table(found: Findings, judged: list[Verdict]) -> Table:
-    frame, rows, marked = found.comparison, [], set()
+    rows: list[list] = []
+    marked: set[int] = set()
     for place, verdict in enumerate(judged):
-        row, above = frame.loc[verdict.name], verdict.above
+        above = verdict.above
         better = None if above is None else "yes" if verdict.beats else "not beyond doubt"
         marked |= {place} if verdict.name == found.control else set()
         rows.append(
             [
-                verdict.name + (" (control)" if verdict.name == found.control else ""),
+                verdict.name,
                 verdict.faithfulness.cell,
                 None if above is None else above.cell,
                 better,
-                row["completeness_gap"],
-                row["fit_seconds"],
-                row["rows_per_second"],
             ]
         )
     columns = [
@@ -204,21 +207,38 @@ def _faithfulness_table(found: Findings, judged: list[Verdict]) -> Table:
         ),
         Column("above chance", "interval", "The same, less that of random numbers on the same rows."),
         Column("better than chance", "text", "Whether the interval of the difference lies above 0."),
-        Column("completeness gap", "number", "How far the attributions of a row miss its output; the median."),
-        Column("seconds to fit", "number", "Without training the model.", 2),
-        Column("rows per second", "number", "Explained in one go.", 3),
     ]
     return Table("Explainers against the random control", columns, rows, marked)
 
 
-def _comparison_picture(found: Findings) -> Figure:
-    measures = ["faithfulness", "stability", "rows_per_second"]
+def _cost_table(found: Findings) -> Table:
+    frame = found.comparison
+    rows = [
+        [name, *(float(frame.loc[name, key]) for key in ("completeness_gap", "fit_seconds", "rows_per_second"))]
+        for name in found.names
+    ]
+    columns = [
+        Column("explainer"),
+        Column("completeness gap", "number", "How far the attributions of a row miss its output; the median."),
+        Column("seconds to fit", "number", "Without training the model.", 2),
+        Column("rows per second", "number", "Explained in one go."),
+    ]
+    marked = {len(rows) - 1} if found.control else set()
+    return Table("What the explainers leave over, and what they cost", columns, rows, marked)
 
-    def draw(ax: Any) -> None:
-        ComparisonDisplay.from_frame(found.comparison, measures=measures, ax=ax)
 
-    best = found.comparison.drop(index=found.control or [])["faithfulness"].idxmax()
-    alt = (
-        f"Bars of faithfulness, stability and speed of each explainer, the control as a line; {best} is most faithful."
-    )
-    return picture(draw, (9.6, 1.6 + 0.34 * len(found.names)), alt)
+def _deletion_picture(found: Findings) -> Figure:
+    noun = "pixels" if found.of_pixels else "columns"
+    names = dict.fromkeys(name for name in (found.main, found.reference, found.control) if name is not None)
+    rows = take_rows(found.given.X_eval, np.arange(min(_DELETED_ROWS, len(found.spread_outputs))))
+    explainers = {name: found.fitted[name] for name in names}
+    what = output_words(found.fitted[found.main], found.given.target_name)
+
+    def draw(ax: Axes) -> None:
+        PerturbationCurveDisplay.from_explainers(
+            explainers, rows, control=found.control, random_state=found.seed, target_name=what, ax=ax
+        )
+
+    alt = f"The mean {what} as more and more {noun} are removed, in the order of each explainer: {listed(names)}."
+    caption = f"The output as {noun} are removed, those first that raise it most. A faithful order makes it fall early."
+    return picture(draw, (7.0, 4.2), alt, caption)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,7 @@ def made(found: Findings, report: Any) -> Section:
     blocks: list[Block] = [
         Code(code(report), "To make it again"),
         Code(repr(report.estimator), "The model"),
-        Code("\n".join(f"{name}: {explainer!r}" for name, explainer in _asked(found).items()), "The explainers"),
+        Code("\n".join(f"{name}: {_written(found.fitted[name])}" for name in found.names), "The explainers"),
         _settings(found, report),
         _two("Seconds", "work", "seconds", found.seconds),
         _two("Versions", "package", "version", versions()),
@@ -83,21 +84,15 @@ def _same(value: Any, default: Any) -> bool:
     return type(value) is type(default) and isinstance(value, str | int | float) and value == default
 
 
-def _asked(found: Findings) -> dict[str, Any]:
-    """Return the explainers as they were asked, without the model that is written above them."""
-    return {name: _Settings(found.fitted[name]) for name in found.names}
-
-
-class _Settings:
-    """The repr of an explainer without its estimator."""
-
-    def __init__(self, explainer: Any) -> None:
-        self.explainer = explainer
-
-    def __repr__(self) -> str:
-        params = self.explainer.get_params(deep=False)
-        told = ", ".join(f"{name}={value!r}" for name, value in params.items() if name != "estimator")
-        return f"{type(self.explainer).__name__}({told})"
+def _written(explainer: Any) -> str:
+    """Return an explainer as it is made, with what differs from its defaults and without the model."""
+    parameters = inspect.signature(type(explainer)).parameters
+    told = [
+        f"{name}={value!r}"
+        for name, value in explainer.get_params(deep=False).items()
+        if name != "estimator" and repr(value) != repr(parameters[name].default)
+    ]
+    return f"{type(explainer).__name__}({', '.join(['estimator', *told])})"
 
 
 def _settings(found: Findings, report: Any) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,19 +14,25 @@ from sklearn_xai.report._figures import picture
 from sklearn_xai.report._words import even, short, text_of
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from sklearn_xai.model_selection import ModelEvaluation
     from sklearn_xai.report._work import Findings
 
-_SIZES = {"scores": (5.4, 3.4), "errors": (5.4, 2.4), "confusion": (4.4, 3.6), "loss": (5.0, 3.3)}
-_ALT = {
+_SIZES = {"scores": (6.4, 3.6), "errors": (6.4, 3.2), "loss": (5.0, 3.3)}
+_SHOWN = {  # by task: a measure of which the table has all is not drawn again
+    "classification": ("scores", "confusion", "calibration", "roc", "loss"),
+    "regression": ("errors", "predicted", "residuals", "loss"),
+}
+_TOLD = {
     "scores": "Scores of each fold as points, their mean and spread, and the score of a model that sees no column.",
     "errors": "Errors of each fold as points, their mean and spread, and the error of a model that sees no column.",
-    "confusion": "A grid of true classes against predicted ones, with the share of each true class.",
-    "calibration": "How often predictions are right against how sure the model is; a diagonal is what it should be.",
-    "roc": "True positive rate against false positive rate, and the diagonal of chance.",
+    "confusion": "Which true class (rows) is taken for which (columns), in test rows of all folds.",
+    "calibration": "How often predictions are right against how sure the model is; it should follow the diagonal.",
+    "roc": "True positive rate against false positive rate; the diagonal is chance.",
     "predicted": "Predicted against true values, one point a row; the diagonal is exact.",
     "residuals": "How the errors of the predictions are distributed.",
-    "loss": "Training loss by epoch, the mean and the range of the folds.",
+    "loss": "The loss by epoch of training.",
 }
 
 
@@ -55,8 +62,8 @@ def _answer(found: Findings) -> str:
     mean, spread, baseline = even(row["mean"], row["std"], row["baseline"])
     rows = "the model had not seen" if given.trains else "which it may have seen when it was trained"
     first = (
-        f"{NAMES[name]} is {mean} ± {spread} over {len(evaluation.folds)} folds of rows {rows}; a model that looks at no "
-        f"column has {baseline}."
+        f"{NAMES[name]} is {mean} ± {spread} over {len(evaluation.folds)} folds of rows {rows}; a model that looks at "
+        f"no column has {baseline}."
     )
     cost = evaluation.cost["value"]
     latency = cost.get("latency, median", np.nan)
@@ -86,22 +93,26 @@ def _measures(evaluation: ModelEvaluation) -> Table:
 def _pictures(evaluation: ModelEvaluation) -> list[Figure]:
     display = EvaluationDisplay(evaluation)
     figures = []
-    for panel in display._available():
+    for panel in [name for name in display._available() if name in _SHOWN[evaluation.task]]:
         size = _SIZES.get(panel, (4.4, 3.6))
         if panel == "confusion" and evaluation.confusion is not None:
             side = float(np.clip(0.45 * len(evaluation.confusion), 3.4, 7.0))
             size = (side + 0.8, side)
-        figures.append(picture(lambda ax, name=panel: display.plot(ax, panels=[name]), size, _ALT[panel]))
+        figures.append(picture(partial(_draw, display, panel), size, _TOLD[panel], _TOLD[panel]))
     return figures
+
+
+def _draw(display: EvaluationDisplay, panel: str, ax: Axes) -> None:
+    display.plot(ax, panels=[panel])
 
 
 def _classes(evaluation: ModelEvaluation) -> Table:
     table = evaluation.per_class
     assert table is not None
     shown = [name for name in ("precision", "recall", "f1", "roc_auc") if name in table]
-    columns = [Column("class"), Column("rows", "number", "Test rows of all folds.", 6)]
+    columns = [Column("class"), Column("rows", "number", "Test rows of all folds.")]
     columns += [Column(NAMES.get(name, name), "bar", "Of this class against the rest.") for name in shown]
-    rows = [[text_of(label), float(row["n_rows"]), *(row[name] for name in shown)] for label, row in table.iterrows()]
+    rows = [[text_of(label), int(row["n_rows"]), *(row[name] for name in shown)] for label, row in table.iterrows()]
     return Table("Measures of each class", columns, rows)
 
 

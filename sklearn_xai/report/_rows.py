@@ -26,8 +26,8 @@ def rows(found: Findings) -> Section:
     outputs = found.outputs[found.main]
     how = "chosen by the caller" if found.given.rows is not None else "spread over all outputs"
     answer = (
-        f"{counted(n, 'row')}, {how}: their {what} goes from {short(outputs.min())} to {short(outputs.max())}. Pick one "
-        "to see what each column adds."
+        f"{counted(n, 'row')}, {how}: their {what} goes from {short(outputs.min())} to {short(outputs.max())}. Pick "
+        "one to see what each column adds."
     )
     blocks: list[Block] = _images(found, what) if found.of_pixels else [_table(found, what)]
     return Section("rows", "Single rows", "Why did this row get this output?", answer, blocks)
@@ -85,7 +85,7 @@ def _numbers(found: Findings, name: str) -> dict[str, list]:
     """Return what an explainer says of the rows, in plain numbers of six digits."""
     explanation, n = found.explanations[name], len(found.shown)
     values = np.asarray(explanation.values, dtype=float).reshape(n, -1)
-    parts = {
+    parts: dict[str, list] = {
         "values": [[_rounded(value) for value in row] for row in values],
         "base": [_rounded(value) for value in np.broadcast_to(explanation.base_values, n)],
         "outputs": [_rounded(value) for value in found.outputs[name]],

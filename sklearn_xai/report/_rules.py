@@ -44,7 +44,10 @@ def rules(found: Findings, fitted: dict[str, Any]) -> Section:
     """Tell the rules and how far they are those of the model."""
     blocks: list[Block] = [_fidelities(fitted)]
     for name, explainer in fitted.items():
-        blocks += [_rule_table(name, explainer), Code(explainer.rules_text_, f"The same {name} as text")]
+        listed = Code(
+            explainer.rules_text_, "The list of rules: the first that holds decides; the output, its spread, rows"
+        )
+        blocks.append(_rule_table(explainer) if name == "tree" else listed)
     blocks.append(
         Text(
             ["Rules are of a simpler model that imitates the explained one. Where it does not, they say nothing of it."]
@@ -58,9 +61,14 @@ def _answer(fitted: dict[str, Any]) -> str:
     best = max(fitted, key=lambda name: fidelity_of(fitted[name]))
     explainer, share = fitted[best], fidelity_of(fitted[best])
     how = "accounts for" if share >= 0.7 else "accounts for only"
-    told = f"A {best} of {len(explainer.rules_)} rules {how} {percent(max(share, 0.0))} of what the output varies by"
-    agreement = getattr(explainer, "agreement_", None)
-    told += f", and names the model's class for {percent(agreement)} of rows" if agreement is not None else ""
+    n, n_fitted = len(explainer.rules_), np.size(explainer.fidelity_)
+    what, verb = f"A {best} of {n} rules", how
+    if n_fitted > 1:  # one for each output
+        trees = "trees" if best == "tree" else "lists"
+        what, verb = f"{n_fitted} {trees}, {n} rules together,", how.replace("accounts", "account")
+    told = f"{what} {verb} {percent(max(share, 0.0))} of what the output varies by"
+    agreement, names = getattr(explainer, "agreement_", None), "name" if n_fitted > 1 else "names"
+    told += f", and {names} the model's class for {percent(agreement)} of rows" if agreement is not None else ""
     return told + ", on rows it was not made from."
 
 
@@ -75,11 +83,11 @@ def _fidelities(fitted: dict[str, Any]) -> Table:
     for name, explainer in fitted.items():
         agreement = getattr(explainer, "agreement_", None)
         same = None if agreement is None else 100 * float(agreement)
-        rows.append([name, float(len(explainer.rules_)), fidelity_of(explainer), same])
+        rows.append([name, len(explainer.rules_), fidelity_of(explainer), same])
     return Table("How well rules imitate the model", columns, rows)
 
 
-def _rule_table(name: str, explainer: Any) -> Table:
+def _rule_table(explainer: Any) -> Table:
     frame = explainer.rules_
     kinds = {"prediction": "number", "spread": "number", "precision": "number", "share": "bar", "n_rows": "number"}
     names = {"n_rows": "rows", "share": "percent of rows", "precision": "percent of that class"}
@@ -93,13 +101,14 @@ def _rule_table(name: str, explainer: Any) -> Table:
         [_cell(column, value) for column, value in zip(frame.columns, row, strict=True)]
         for row in frame.itertuples(index=False, name=None)
     ]
-    read = "read from the top; the first that holds decides" if name != "tree" else "one holds of each row"
-    return Table(f"The rules of the {name}: {read}", columns, rows)
+    return Table("The rules of the tree: one holds of each row", columns, rows)
 
 
 def _cell(column: str, value: Any) -> Any:
     if column in ("share", "precision"):
         return 100 * float(value)
-    if column in ("prediction", "spread", "n_rows"):
+    if column in ("prediction", "spread"):
         return float(value)
+    if column == "n_rows":
+        return int(value)
     return text_of(value)

@@ -157,8 +157,8 @@ def _of_columns(found: Findings) -> list[Caution]:
         if len(mean) > 3 and mean.max() >= ONE_COLUMN:
             told.append(
                 Caution(
-                    f"{text_of(found.features[int(mean.argmax())])} alone has {percent(mean.max())} of all attribution: "
-                    "make sure that it is known before the target is, and does not stand for it.",
+                    f"{text_of(found.features[int(mean.argmax())])} alone has {percent(mean.max())} of all "
+                    "attribution: make sure that it is known before the target is, and does not stand for it.",
                     "columns",
                 )
             )
@@ -166,8 +166,8 @@ def _of_columns(found: Findings) -> list[Caution]:
         noun = "pixels" if found.of_pixels else "columns"
         told.append(
             Caution(
-                f"Explanations depend on the training rows: two folds order the {noun} of a row with a rank correlation "
-                f"of {two(mean_order)} only.",
+                f"Explanations depend on the training rows: two folds order the {noun} of a row with a rank "
+                f"correlation of {two(mean_order)} only.",
                 "stability",
             )
         )
@@ -194,7 +194,10 @@ def _of_rules(surrogates: dict[str, Any]) -> list[Caution]:
     low = [f"the {name} ({two(value)})" for name, value in worst.items() if value < LEAST_FIDELITY]
     if not low:
         return []
-    text = f"Rules are not the model: the fidelity, an R2 on held-out rows, is low for {listed(low)}. Do not decide by them."
+    text = (
+        f"Rules are not the model: the fidelity, an R2 on held-out rows, is low for {listed(low)}. Do not decide by "
+        "them."
+    )
     return [Caution(text, "rules")]
 
 
@@ -213,8 +216,8 @@ def _of_methods(found: Findings) -> list[Caution]:
     told = []
     if not found.given.trains:
         text = (
-            "The folds differ in their background rows only, as the model is not trained again: stability says nothing of "
-            "other training rows."
+            "The folds differ in their background rows only, as the model is not trained again: stability says nothing "
+            "of other training rows."
         )
         told.append(Caution(text, "stability"))
     errors = getattr(found.explanations[found.main], "standard_errors", None)

@@ -11,6 +11,8 @@ from sklearn_xai.display._common import MINUS, is_missing, number_text
 from sklearn_xai.display._series import even_numbers
 
 MOST_LETTERS = 300
+_SPACE = "\N{NO-BREAK SPACE}"
+DASH = "\N{EN DASH}"  # where there is no number
 
 
 def text_of(value: Any) -> str:
@@ -32,14 +34,14 @@ def text_of(value: Any) -> str:
 
 def short(value: float, digits: int = 3) -> str:
     """Return a number as a reader takes it in, a dash where there is none."""
-    return number_text(float(value), digits=digits) if np.isfinite(value) else "–"
+    return number_text(float(value), digits=digits) if np.isfinite(value) else DASH
 
 
 def percent(share: float) -> str:
     """Return a share in percent."""
     if not np.isfinite(share):
-        return "–"
-    return "less than 1 %" if 0 < share < 0.01 else f"{100 * share:.0f} %"
+        return DASH
+    return f"less than 1{_SPACE}%" if 0 < share < 0.01 else f"{100 * share:.0f}{_SPACE}%"
 
 
 def two(value: float) -> str:
@@ -51,12 +53,12 @@ def two(value: float) -> str:
     >>> two(0.98765), two(-0.001)
     ('0.99', '0.00')
     """
-    return f"{float(value):z.2f}".replace("-", MINUS) if np.isfinite(value) else "–"
+    return f"{float(value):z.2f}".replace("-", MINUS) if np.isfinite(value) else DASH
 
 
 def even(*values: float) -> list[str]:
     """Return numbers that are read beside each other with as many decimals each."""
-    return ["–" if text == "n/a" else text for text in even_numbers(values)]
+    return [DASH if text == "n/a" else text for text in even_numbers(values)]
 
 
 def listed(words: Iterable[Any], most: int = 4) -> str:

@@ -24,7 +24,6 @@ from sklearn_xai.models import train_clone
 from sklearn_xai.report._explainers import CONTROL, REFERENCE, asked_explainers, main_of, name_of_kind, suited
 
 if TYPE_CHECKING:
-
     import pandas as pd
 
     from sklearn_xai.model_selection import ModelEvaluation
@@ -171,8 +170,8 @@ def _find(given: Inputs) -> Findings:
         **options,
     )
     seconds["training and judging the models of the folds"] = clock.lap()
-    steps = track(range(1), "Training on all rows", verbose=given.verbose and given.trains)
-    model = [as_frozen(train_clone(given.estimator, given.X, given.y, random_state=seed)) for _ in steps][0]
+    for _ in track(range(1), "Training on all rows", verbose=given.verbose and given.trains):
+        model = as_frozen(train_clone(given.estimator, given.X, given.y, random_state=seed))
     seconds["training the model of all rows"] = clock.lap()
     explainers, asked = asked_explainers(given.explainers, model, given.settings, given.inputs)
     explainers, refused = suited(explainers, asked, given.X, given.y)

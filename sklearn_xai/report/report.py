@@ -107,8 +107,8 @@ class ExplanationReport:
 
     Notes
     -----
-    Intervals of 95 % are percentile bootstraps over folds and rows. The folds share training rows, so that they tell too
-    little of how other data would differ.
+    Intervals of 95 % are percentile bootstraps over folds and rows. The folds share training rows, so that they tell
+    too little of how other data would differ.
 
     Examples
     --------
