@@ -139,11 +139,11 @@ def checked_blocks(explainer, X):
         raise ValueError(
             f"{caller} was fitted on {what}, which it takes from memory only. Got a dask {kind}: compute it in parts."
         )
+    if not hasattr(X, "_meta") or not (is_frame(X) or hasattr(X, "rechunk")):  # a Delayed seems to have everything else
+        raise ValueError(f"{caller}: of dask collections, X must be an array or a DataFrame. Got a dask {kind}.")
     if is_frame(X):
         _check_columns(explainer, X._meta, caller)
         return X
-    if not hasattr(X, "rechunk"):
-        raise ValueError(f"{caller}: of dask collections, X must be an array or a DataFrame. Got a dask {kind}.")
     return _whole_rows(explainer, X, caller)
 
 

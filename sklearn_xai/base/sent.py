@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import sys
 from contextlib import contextmanager
@@ -32,10 +31,8 @@ class SentExplainer:
     def __init__(self, explainer):
         import cloudpickle
 
-        twin = copy.copy(explainer)
-        twin.verbose = 0
         try:
-            self.packed = cloudpickle.dumps((twin, sklearn.get_config()))
+            self.packed = cloudpickle.dumps((explainer, sklearn.get_config()))
         except Exception as error:
             raise TypeError(
                 f"X is a dask collection, for which {type(explainer).__name__} is pickled, and that failed ({error}). "
@@ -76,6 +73,7 @@ class SentExplainer:
         with self._lock:
             if self._ready is None:
                 explainer, config = cloudpickle.loads(self.packed)
+                explainer.verbose = 0  # dask shows its own progress
                 self._ready = explainer.set_output(transform="default"), config
         explainer, config = self._ready
         with sklearn.config_context(**config):
