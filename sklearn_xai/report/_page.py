@@ -53,7 +53,7 @@ def render(content: Content) -> str:
     True
     """
     anchors = _anchors(content)
-    numbers = {kind: count(1) for kind in ("figure", "table", "rows", "code")}
+    numbers: dict[str, Iterator[int]] = {kind: count(1) for kind in ("figure", "table", "rows", "code")}
     sections = [
         {
             "anchor": anchors[section.key],

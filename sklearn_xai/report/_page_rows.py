@@ -26,6 +26,8 @@ def explorer(block: Rows) -> dict[str, Any]:
     """Return what the template and the script need of explained rows, as plain lists, texts and finite numbers."""
     explainers = list(dict.fromkeys(name for row in block.rows for name in row.attributions))
     features = len(block.features)
+    labels = bool({row.predicted for row in block.rows} & {row.true for row in block.rows})
+    errors = [None if labels else _error(row) for row in block.rows]
     kept = features if features <= MOST_STEPS else MOST_STEPS - 1
     return {
         "columns": block.columns,
@@ -40,13 +42,17 @@ def explorer(block: Rows) -> dict[str, Any]:
                 "held": held,
                 "predicted": row.predicted,
                 "true": row.true,
+                "wrong": labels and bool(row.true) and row.true != row.predicted,
+                "error": error,
                 "explained": {name: _explained(row, name, kept) for name in row.attributions},
             }
-            for row, held in zip(block.rows, block.feature_values, strict=True)
+            for row, held, error in zip(block.rows, block.feature_values, errors, strict=True)
         ],
         "predictions": _choices(row.predicted for row in block.rows),
         "truths": _choices(row.true for row in block.rows),
         "truth_known": any(row.true for row in block.rows),
+        "wrong_known": labels,
+        "error_known": any(error is not None for error in errors),
         "gap_known": any(row.gaps for row in block.rows),
     }
 
@@ -55,6 +61,14 @@ def _choices(texts: Any) -> list[str]:
     """Return the different texts to choose from; none if there is one, or more than anyone looks through."""
     found = sorted(set(texts))
     return found if 2 <= len(found) <= MOST_CHOICES else []
+
+
+def _error(row: Row) -> float | None:
+    """Return how far a predicted number is from the true one."""
+    try:
+        return _finite(abs(float(row.predicted) - float(row.true)))
+    except ValueError:
+        return None
 
 
 def _explained(row: Row, explainer: str, kept: int) -> dict[str, Any]:

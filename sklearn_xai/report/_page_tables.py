@@ -37,13 +37,20 @@ def number_text(value: float, digits: int = 3, *, signed: bool = False) -> str:
 def table_view(table: Table) -> dict[str, Any]:
     """Return what the template needs of a table."""
     by_column = [_cells(column, [row[j] for row in table.rows]) for j, column in enumerate(table.columns)]
+    # Drawings of a column have one scale, so that they must begin at one place, whatever the length of the texts.
+    widest = [{part: _widest(cells, part) for part in ("text", "range")} for cells in by_column]
     return {
         "caption": table.caption,
         "columns": table.columns,
+        "widest": widest,
         "rows": [[cells[i] for cells in by_column] for i in range(len(table.rows))],
         "marked": table.marked,
         "helped": any(column.help for column in table.columns),
     }
+
+
+def _widest(cells: list[dict[str, Any]], part: str) -> str:
+    return max((cell.get(part) or "" for cell in cells), key=len, default="")
 
 
 def is_number(value: Any) -> bool:

@@ -227,6 +227,17 @@ def test_filters_are_offered_where_there_is_something_to_choose():
     assert view["predictions"] == [] and not view["truth_known"]
 
 
+def test_labels_are_right_or_wrong_and_numbers_are_off_by_so_much():
+    def rows(pairs):
+        found = [Row(str(i), [], {}, {}, {}, {}, said, true) for i, (said, true) in enumerate(pairs)]
+        return explorer(Rows([], [], [[]] * len(found), "output", found))
+
+    view = rows([("3", "3"), ("3", "5"), ("3", "")])
+    assert [row["wrong"] for row in view["rows"]] == [False, True, False] and not view["error_known"]
+    view = rows([("1.5", "3.0"), ("2.0", "1.75"), ("1.0", ""), ("1.0", "nan")])
+    assert [row["error"] for row in view["rows"]] == [1.5, 0.25, None, None] and not view["wrong_known"]
+
+
 def test_a_picture_becomes_part_of_the_page():
     svg, wide = inline_svg(SVG, '"> <script>alert(1)</script>', "figure-1-")
     assert wide and svg.startswith("<svg") and "<?xml" not in svg and "DOCTYPE" not in svg

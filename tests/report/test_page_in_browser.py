@@ -132,6 +132,16 @@ def test_texts_sort_as_people_do_and_ties_stay_in_order(open_page, address):
     assert first.locator("thead [aria-sort]").count() == 1
 
 
+@pytest.mark.parametrize("index", [1, 2, 3])
+def test_drawings_of_a_column_share_their_place(open_page, address, index):
+    page = open_page(address, 800)
+    drawings = page.locator("table.sortable").first.locator(f"tbody tr > :nth-child({index + 1}) svg")
+    places = drawings.evaluate_all(
+        "all => all.map(svg => svg.getBoundingClientRect()).map(box => [box.left, box.width])"
+    )
+    assert len(places) > 10 and all(place == pytest.approx(places[0], abs=0.1) for place in places)
+
+
 def test_marked_rows_are_told_in_words(open_page, address):
     page = open_page(address)
     marked = page.locator("tr.marked")
@@ -164,7 +174,8 @@ def test_what_the_script_draws_is_what_the_template_drew(open_page, address):
     assert page.locator(".waterfall tbody").inner_html() != drawn
     page.locator(".list input").nth(0).check()
     parts = """body => Array.from(body.querySelectorAll("*"), part => [
-      [part.tagName, part.getAttribute("class"), part.children.length ? "" : part.textContent.replaceAll("\\0", "").trim()],
+      [part.tagName, part.getAttribute("class"),
+       part.children.length ? "" : part.textContent.replaceAll("\\0", "").trim()],
       ["x", "x1", "x2", "width"].map(name => parseFloat(part.getAttribute(name)) || 0)])"""
     again = page.locator(".waterfall tbody").evaluate(parts)
     page.reload()

@@ -89,15 +89,14 @@ function makeExplorer(box) {
 
   function order() {
     const key = find(".order").value, rows = data.rows;
-    const number = (row, name) => { const found = explained(row); return found ? found[name] : null; };
-    const bySize = (name, direction) => (a, b) => {
-      const left = number(rows[a], name), right = number(rows[b], name);
+    const bySize = (name, direction, of = explained) => (a, b) => {
+      const [left, right] = [of(rows[a]), of(rows[b])].map(found => (found ? found[name] : null));
       return left === null || right === null ? (left === null) - (right === null) : direction * (left - right);
     };
-    const wrong = row => Boolean(row.true) && row.true !== row.predicted;
     const orders = {
       given: () => 0,
-      wrong: (a, b) => wrong(rows[b]) - wrong(rows[a]),
+      wrong: (a, b) => rows[b].wrong - rows[a].wrong,
+      error: bySize("error", -1, row => row),
       high: bySize("output_number", -1),
       low: bySize("output_number", 1),
       gap: bySize("gap_number", -1),
