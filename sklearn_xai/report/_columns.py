@@ -10,7 +10,7 @@ from sklearn_xai.display import AttributionDisplay, StabilityDisplay
 from sklearn_xai.report._content import Block, Column, Figure, Section, Table, Text
 from sklearn_xai.report._figures import picture
 from sklearn_xai.report._intervals import interval_of_means
-from sklearn_xai.report._words import counted, listed, names_in_order, output_words, percent, text_of, two
+from sklearn_xai.report._words import counted, label, listed, names_in_order, output_words, percent, text_of, two
 
 if TYPE_CHECKING:
     from sklearn_xai.report._work import Findings
@@ -35,7 +35,7 @@ def columns(found: Findings) -> Section:
         return _places(found)
     mean, _, _ = shares(found, found.main)
     largest = np.argsort(-mean, kind="stable")[:3]
-    told = [f"{text_of(found.features[j])} ({percent(mean[j])})" for j in largest if mean[j] > 0]
+    told = [f"{label(found.features[j])} ({percent(mean[j])})" for j in largest if mean[j] > 0]
     what = output_words(found.fitted[found.main], found.given.target_name)
     answer = f"By {found.main}, no column changes the {what}."
     if told:
@@ -57,8 +57,9 @@ def _importance_table(found: Findings) -> Table:
         columns.append(Column(name, kind, help_ + (", with its 95 % interval." if name == found.main else ".")))
     rows = []
     for j in order:
-        mean, low, high = (100 * float(part[j]) for part in of_each[found.main])
-        rows.append([text_of(found.features[j]), (mean, low, high), *(100 * of_each[n][0][j] for n in heard[1:])])
+        mean, low, high = (round(100 * float(part[j]), 1) for part in of_each[found.main])
+        others = (round(100 * float(of_each[name][0][j]), 1) for name in heard[1:])
+        rows.append([text_of(found.features[j]), (mean, low, high), *others])
     left = len(found.features) - len(order)
     more = f"; {counted(left, 'smaller one')} not listed" if left else ""
     return Table(f"Share of all attribution that each column has, in percent, by each explainer{more}", columns, rows)
@@ -121,7 +122,7 @@ def _answer(found: Findings) -> str:
         return first.replace("columns", "pixels")
     if len(found.features) < 2:
         return "There is one column only, which has no rank to change."
-    unstable = [text_of(name) for name in found.stability.unstable_columns]
+    unstable = found.stability.unstable_columns
     matter = int(((table["share"] >= 0.5 / len(table)) & (table["share"] > 0)).sum())
     if not unstable:
         kept = (

@@ -138,12 +138,18 @@ def suited(explainers: dict[str, Any], asked: bool, X: Any, y: Any) -> tuple[dic
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # they are told of the real work
-                values = clone(explainer).fit(few, y_few).explain(rows).values
+                fitted = clone(explainer).fit(few, y_few)
+                values = fitted.explain(rows).values
         except Exception as error:  # the model is the user's, and raises what it likes
             refused[name] = " ".join(str(error).split()) or type(error).__name__
             if asked:
                 raise ValueError(f"ExplanationReport: {name} cannot explain this model: {refused[name]}") from error
             continue
+        if isinstance(fitted._target_index, str) and fitted._target_index == "all":
+            raise ValueError(
+                f"ExplanationReport explains one of the outputs of a row, and {name} explains all "
+                f"{fitted._model.n_outputs}: name one by the 'target' parameter, such as target={_an_output(fitted)!r}."
+            )
         shapes[name] = np.shape(values)[1:]
     kept = {name: explainers[name] for name in shapes}
     if all(type(explainer).__name__ == CONTROL for explainer in kept.values()):
@@ -157,6 +163,11 @@ def suited(explainers: dict[str, Any], asked: bool, X: Any, y: Any) -> tuple[dic
                 raise ValueError(f"ExplanationReport: {name} cannot be compared with {first}: {refused[name]}.")
             kept.pop(name)
     return kept, refused
+
+
+def _an_output(fitted: Any) -> Any:
+    classes = fitted._model.classes
+    return 0 if classes is None else classes.tolist()[0]
 
 
 def main_of(explainers: dict[str, Any]) -> str:

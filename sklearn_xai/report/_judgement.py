@@ -65,6 +65,8 @@ def agreement(found: Findings) -> Section:
     blocks: list[Block] = []
     if found.reference is None:
         answer = "SHAP is not among the explainers; the picture compares those that are with each other."
+    elif len(found.features) < 2:
+        answer = "There is one column only, in whose order explainers cannot differ."
     elif not others:
         answer = "SHAP is the only explainer: there is none to compare it with."
     else:
@@ -168,10 +170,12 @@ def faithfulness(found: Findings) -> Section:
     question = "Does the output change as the explanations say when columns are removed, more than by chance?"
     if found.of_pixels:
         question = question.replace("columns", "pixels")
-    return Section("faithfulness", "Faithfulness", question, _faithfulness_answer(judged), blocks)
+    return Section("faithfulness", "Faithfulness", question, _faithfulness_answer(found, judged), blocks)
 
 
-def _faithfulness_answer(judged: list[Verdict]) -> str:
+def _faithfulness_answer(found: Findings, judged: list[Verdict]) -> str:
+    if len(found.features) < 2:
+        return "There is one column only: faithfulness compares columns, and there is none to compare it with."
     main, compared = judged[0], [verdict for verdict in judged if verdict.above is not None]
     told = f"What {main.name} says goes with what removing columns does at a correlation of {main.faithfulness.words}"
     chance = next((verdict for verdict in judged if verdict.above is None), None)

@@ -13,7 +13,7 @@ from sklearn_xai.report._content import Caution, Tile
 from sklearn_xai.report._judgement import LOW, agreement_with_reference, verdicts
 from sklearn_xai.report._quality import main_measure
 from sklearn_xai.report._rules import fidelity_of
-from sklearn_xai.report._words import counted, even, listed, percent, short, text_of, two
+from sklearn_xai.report._words import counted, even, label, listed, percent, short, two
 
 if TYPE_CHECKING:
     from sklearn_xai.report._work import Findings
@@ -37,6 +37,8 @@ def tiles(found: Findings) -> list[Tile]:
     made = [Tile(NAMES[measure], mean, note)]
     if not found.of_pixels:
         made.append(_column_tile(found))
+    if len(found.features) < 2:
+        return made
     judged = verdicts(found)
     chance = next((verdict for verdict in judged if verdict.name == found.control), None)
     note = f"by {found.main}" + (f"; random numbers {two(chance.faithfulness.value)}" if chance else "")
@@ -44,9 +46,8 @@ def tiles(found: Findings) -> list[Tile]:
     if found.reference is not None and found.reference != found.main:
         value = agreement_with_reference(found, found.main).value
         made.append(Tile("Agreement with SHAP", two(value), f"rank correlation with {found.main}"))
-    if len(found.features) > 1:
-        value = found.stability.overall["spearman"]
-        made.append(Tile("Stability", two(value), f"rank correlation of {len(evaluation.folds)} folds"))
+    value = found.stability.overall["spearman"]
+    made.append(Tile("Stability", two(value), f"rank correlation of {len(evaluation.folds)} folds"))
     return made
 
 
@@ -57,7 +58,7 @@ def _column_tile(found: Findings) -> Tile:
     ranks = "first in all folds" if row["rank_high"] == 1 else f"rank {row['rank_low']} to {row['rank_high']} in folds"
     if not mean[j] > 0:
         return Tile("Most important column", "none", "nothing moves the output")
-    return Tile("Most important column", text_of(found.features[j]), f"{percent(mean[j])} of all attribution, {ranks}")
+    return Tile("Most important column", label(found.features[j]), f"{percent(mean[j])} of all attribution, {ranks}")
 
 
 # ---------------------------------------------------------------------- cautions
@@ -106,17 +107,21 @@ def _of_quality(found: Findings) -> list[Caution]:
 
 
 def _of_chance(found: Findings) -> list[Caution]:
-    compared = [verdict for verdict in verdicts(found) if verdict.above is not None]
-    return [
-        Caution(
-            f"{verdict.name} is not better than random numbers beyond doubt: its faithfulness exceeds theirs by "
-            f"{two(verdict.above.value)}, with an interval from {two(verdict.above.low)} to "
-            f"{two(verdict.above.high)}. Do not read its pictures.",
-            "faithfulness",
+    if len(found.features) < 2:
+        text = (
+            "There is one column only: no order of columns can be right or wrong, so that faithfulness is not measured."
         )
-        for verdict in compared
-        if verdict.above is not None and not verdict.beats
+        return [Caution(text, "faithfulness")]
+    told = [
+        f"{verdict.name} (by {two(above.value)}, interval {two(above.low)} to {two(above.high)})"
+        for verdict in verdicts(found)
+        if (above := verdict.above) is not None and not verdict.beats
     ]
+    if not told:
+        return []
+    names = told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"
+    text = f"Not better than random numbers beyond doubt, by faithfulness: {names}. Do not read what they say."
+    return [Caution(text, "faithfulness")]
 
 
 def _of_gaps(found: Findings) -> list[Caution]:
@@ -143,7 +148,7 @@ def _of_columns(found: Findings) -> list[Caution]:
     told = []
     mean_order = found.stability.overall["spearman"]
     if not found.of_pixels:
-        unstable = [text_of(name) for name in found.stability.unstable_columns]
+        unstable = found.stability.unstable_columns
         if unstable and len(found.features) > 1:
             noun = "column" if len(unstable) == 1 else "columns"
             told.append(
@@ -157,7 +162,7 @@ def _of_columns(found: Findings) -> list[Caution]:
         if len(mean) > 3 and mean.max() >= ONE_COLUMN:
             told.append(
                 Caution(
-                    f"{text_of(found.features[int(mean.argmax())])} alone has {percent(mean.max())} of all "
+                    f"{label(found.features[int(mean.argmax())])} alone has {percent(mean.max())} of all "
                     "attribution: make sure that it is known before the target is, and does not stand for it.",
                     "columns",
                 )

@@ -11,6 +11,7 @@ from sklearn_xai.display._common import MINUS, is_missing, number_text
 from sklearn_xai.display._series import even_numbers
 
 MOST_LETTERS = 300
+_NAME_LETTERS = 60
 _SPACE = "\N{NO-BREAK SPACE}"
 DASH = "\N{EN DASH}"  # where there is no number
 
@@ -58,7 +59,14 @@ def two(value: float) -> str:
 
 def even(*values: float) -> list[str]:
     """Return numbers that are read beside each other with as many decimals each."""
-    return [DASH if text == "n/a" else text for text in even_numbers(values)]
+    texts = [DASH if text == "n/a" else text for text in even_numbers(values)]
+    return [text.removeprefix(MINUS) if set(text) <= set(f"{MINUS}0.") else text for text in texts]
+
+
+def label(name: Any) -> str:
+    """Return a name as it stands in a sentence: one that is too long for it is cut."""
+    text = text_of(name)
+    return text if len(text) <= _NAME_LETTERS else text[: _NAME_LETTERS - 1].rstrip() + "…"
 
 
 def listed(words: Iterable[Any], most: int = 4) -> str:
@@ -70,7 +78,7 @@ def listed(words: Iterable[Any], most: int = 4) -> str:
     >>> listed("abcdef", most=3), listed("ab")
     ('a, b, c and 3 more', 'a and b')
     """
-    names = [text_of(word) for word in words]
+    names = [label(word) for word in words]
     if len(names) > most + 1:
         return f"{', '.join(names[:most])} and {len(names) - most} more"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""

@@ -22,6 +22,7 @@ from sklearn_xai.model_selection.comparison import FAITHFULNESS, comparison_scor
 from sklearn_xai.model_selection.inputs import n_rows, take_rows
 from sklearn_xai.models import train_clone
 from sklearn_xai.report._explainers import CONTROL, REFERENCE, asked_explainers, main_of, name_of_kind, suited
+from sklearn_xai.tables import columns_of_no_numbers, is_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,19 +128,6 @@ class Findings:
         return np.stack([np.abs(fold.attributions, dtype=np.float64) for fold in self.folds[name]])
 
 
-def find(given: Inputs) -> Findings:
-    """Do the work.
-
-    Parameters
-    ----------
-    given : Inputs
-    """
-    with told() as caught:
-        found = _find(given)
-    found.warnings = caught
-    return found
-
-
 @contextmanager
 def told() -> Iterator[list[str]]:
     """Note what is warned of, once each, in place of showing it: the report tells."""
@@ -155,20 +143,18 @@ def told() -> Iterator[list[str]]:
             lines.append(text)
 
 
-def _find(given: Inputs) -> Findings:
+def find(given: Inputs) -> Findings:
+    """Do the work.
+
+    Parameters
+    ----------
+    given : Inputs
+    """
     seconds, clock = {}, _Clock()
     rng = own_random_state(given.random_state)
     seed, drawn = draw_seed(rng), draw_seed(rng)
     options = {"n_jobs": given.n_jobs, "verbose": given.verbose}
-    evaluation = evaluate_model(
-        given.estimator,
-        given.X,
-        given.y,
-        cv=given.splits,
-        return_estimator=True,
-        random_state=np.random.RandomState(seed),  # each fold has a seed of its own, as each retraining has
-        **options,
-    )
+    evaluation = _evaluated(given, seed, options)
     seconds["training and judging the models of the folds"] = clock.lap()
     for _ in track(range(1), "Training on all rows", verbose=given.verbose and given.trains):
         model = as_frozen(train_clone(given.estimator, given.X, given.y, random_state=seed))
@@ -193,11 +179,6 @@ def _find(given: Inputs) -> Findings:
     fitted = {name: _seeded(explainer, seed).fit(given.X, given.y) for name, explainer in explainers.items()}
     first = fitted[main_of(fitted)]
     spread, spread_outputs = first.explain(given.X_eval), np.asarray(first.explained_output(given.X_eval))
-    if spread_outputs.ndim > 1:
-        raise ValueError(
-            f"{CALLER} explains one output of each row. Got a model of {spread_outputs.shape[1]} outputs: name one of "
-            "them by the 'target' parameter, such as target=0."
-        )
     shown = given.rows if given.rows is not None else given.eval_rows[spread_over(first, given.X_eval, spread_outputs)]
     rows = take_rows(given.table, shown)
     heard = [name for name in fitted if type(fitted[name]).__name__ != CONTROL]
@@ -220,6 +201,23 @@ def _find(given: Inputs) -> Findings:
         seed,
         seconds=seconds,
     )
+
+
+def _evaluated(given: Inputs, seed: int, options: dict[str, Any]) -> ModelEvaluation:
+    """Train and judge the models of the folds, and keep them."""
+    each = np.random.RandomState(seed)  # a seed of its own for each fold, as each retraining has
+    try:
+        return evaluate_model(
+            given.estimator, given.X, given.y, cv=given.splits, return_estimator=True, random_state=each, **options
+        )
+    except (TypeError, ValueError) as error:
+        words = columns_of_no_numbers(given.X) if is_frame(given.X) else []
+        if not words or "could not convert" not in str(error):
+            raise
+        raise ValueError(
+            f"{CALLER}: the model takes numbers, but the columns {words} of X hold other values. Put a "
+            "ColumnTransformer in front of it, in one Pipeline."
+        ) from error
 
 
 def _seeded(explainer: Any, seed: int) -> Any:

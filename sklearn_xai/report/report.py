@@ -186,8 +186,9 @@ class ExplanationReport:
         """
         if hasattr(self, "content_"):
             return self
-        given = check(self)
-        found = find(given)
+        with told() as warned:
+            found = find(check(self))
+        found.warnings = warned
         with told() as late:
             content = _content(found, self)
         found.warnings += [line for line in late if line not in found.warnings]
