@@ -167,7 +167,7 @@ def first_sentence(text: str) -> str:
     >>> first_sentence("Takes 0.5 s a row. More with groups.")
     'Takes 0.5 s a row.'
     """
-    return re.split(r"(?<=[.?!])\s+(?=[A-Z\"`])", text, maxsplit=1)[0]
+    return re.split(r"(?<=[.?!])(?<!e\.g\.)(?<!i\.e\.)(?<! al\.)\s+(?=[A-Za-z\"`])", text, maxsplit=1)[0]
 
 
 def _one_line(text):

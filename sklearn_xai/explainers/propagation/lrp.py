@@ -144,6 +144,7 @@ class LRPExplainer(GradientExplainer):
     True
     """
 
+    _adds_up = "to the output, but for biases"
     _parameter_constraints: dict = {
         **GradientExplainer._parameter_constraints,
         "rule": [StrOptions(set(COMPOSITES))],
