@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.common import THREADS, is_quick
+from benchmarks.common import MOST_ROUNDS, THREADS, is_quick
 
 LEAST_MIB = 1.0  # less is what any call takes for itself
-SECONDS = 1.0  # for the repeats of a point
+SECONDS, ROUNDS = 1.0, 3  # of the repeats of a point, at least
 
 
 @dataclass(frozen=True)
@@ -31,26 +31,21 @@ class Case:
     n_rows: int
     n_features: int
     options: tuple = ()
+    is_quick: bool = False
 
 
-def _powers(first, last, quick):
-    """Return the powers of two from 2**first to 2**last; in a quick run the lowest ones."""
-    return [2**k for k in range(first, min(last, quick) + 1)]
-
-
-def cases(quick=None):
-    """Return all points, those of a line in rising order."""
-    quick = is_quick() if quick is None else quick
+def cases():
+    """Return all points, those of a line in rising order; in a quick run the lowest of each line."""
     path, shapley = "IntegratedGradientsExplainer", "ShapleyExplainer"
     few = {"n_coalitions": 256, "background_size": 20}
 
     def line(explainer, axis, first, last, n_rows=1_000, n_features=103, option=None, **options):
-        for x in _powers(first, last, first + 3 if quick else last):
+        for x in (2**k for k in range(first, (min(last, first + 2) if is_quick() else last) + 1)):
             sizes = {"n_rows": n_rows, "n_features": n_features}
             if option is None:
                 sizes[f"n_{axis}"] = x
             chosen = tuple({**options, **({option: x} if option else {})}.items())
-            yield Case(explainer, axis, x, options=chosen, **sizes)
+            yield Case(explainer, axis, x, options=chosen, is_quick=is_quick(), **sizes)
 
     return [
         *line("SaliencyExplainer", "rows", 9, 17),
@@ -101,8 +96,9 @@ def measure(case):
         file.write("5")  # the peak is counted from here
     result = explainer.transform(rows)
     mebibytes = (_status("VmHWM") - before - result.nbytes) / 2**20
-    taken, until = [], time.perf_counter() + SECONDS
-    while len(taken) < 3 or (time.perf_counter() < until and len(taken) < 50):
+    taken, (seconds, rounds) = [], (0.0, 1) if case.is_quick else (SECONDS, ROUNDS)
+    until = time.perf_counter() + seconds
+    while len(taken) < rounds or (time.perf_counter() < until and len(taken) < MOST_ROUNDS):
         start = time.perf_counter()
         explainer.transform(rows)
         taken.append(time.perf_counter() - start)
@@ -118,7 +114,8 @@ def fit_exponent(x, values):
 
     points = min(len(x), max(4, math.ceil(len(x) / 2)))
     found = linregress(np.log(x[-points:]), np.log(values[-points:]))
-    half = float(t.ppf(0.975, points - 2) * found.stderr) if points > 2 else math.inf
+    error = np.nan_to_num(found.stderr)  # not a number where all values are equal
+    half = float(t.ppf(0.975, points - 2) * error) if points > 2 else math.inf
     slope = float(found.slope)
     return {
         "exponent": slope, "low": slope - half, "high": slope + half, "factor": float(np.exp(found.intercept)),

@@ -8,6 +8,7 @@ from benchmarks._results import GROWTH, as_results, load
 from benchmarks._tables import MEASURED, figure
 
 REACHED, MISSED, GREY = "#1b6ca8", "#b3261e", "#5f6368"
+LEAST = 0.1  # smaller ratios are arrows at the edge
 STYLES = {
     "SaliencyExplainer": ("#1b6ca8", "o"),
     "IntegratedGradientsExplainer": ("#c05a00", "s"),
@@ -62,13 +63,18 @@ def draw_ratios(runs, path):
 def _draw_part(ax, title, results):
     from matplotlib.ticker import FuncFormatter
 
+    least = max(min(min(r.ratio, r.low or r.ratio, r.target) for r in results), LEAST)
     ax.set_xscale("log")
     for y, r in enumerate(results):
         color = REACHED if r.reached else MISSED
+        if r.ratio < least:
+            ax.plot(least, y, "<", color=color, markersize=6, zorder=3)
         if r.low is not None:
-            ax.plot([r.low, r.high], [y, y], color=color, linewidth=4, alpha=0.35, solid_capstyle="butt", zorder=2)
-        ax.plot(r.ratio, y, "o" if r.reached else "X", color=color, markersize=6 if r.reached else 8, zorder=3)
-        ax.plot([r.target, r.target], [y - 0.35, y + 0.35], color="black", linewidth=1.6, zorder=2)
+            ends = [max(r.low, least), max(r.high, least)]
+            ax.plot(ends, [y, y], color=color, linewidth=4, alpha=0.35, solid_capstyle="butt", zorder=2)
+        if r.ratio >= least:
+            ax.plot(r.ratio, y, "o" if r.reached else "X", color=color, markersize=6 if r.reached else 8, zorder=3)
+        ax.plot([r.target, r.target], [y - 0.4, y + 0.4], color="black", linewidth=1.6, zorder=4)
         words = figure(r.ratio) + ("" if r.reached else "  not reached")
         ax.annotate(
             words, (1, y), xycoords=ax.get_yaxis_transform(), xytext=(4, 0), textcoords="offset points", va="center",
@@ -78,10 +84,8 @@ def _draw_part(ax, title, results):
     ax.set_ylim(len(results) - 0.4, -0.6)
     ax.axvline(1, color=GREY, linewidth=0.8, linestyle=":", zorder=1)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-    if ax.get_xlim()[1] / ax.get_xlim()[0] > 20:
-        ax.xaxis.set_minor_formatter(lambda x, _: "")
-    else:
-        ax.xaxis.set_minor_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    wide = ax.get_xlim()[1] / ax.get_xlim()[0] > 20
+    ax.xaxis.set_minor_formatter(FuncFormatter(lambda x, _: "" if wide else f"{x:g}"))
     ax.tick_params(axis="x", which="both", labelsize=7.5)
     ax.grid(axis="x", color="#e3e3e3", zorder=0)
     ax.set_axisbelow(True)

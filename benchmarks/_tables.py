@@ -35,7 +35,9 @@ def ratio(result):
 
 
 def figure(value):
-    """Return a number with two digits behind the point, one from 10 on, none from 100 on."""
+    """Return a number with two digits behind the point, one from 10 on, none from 100 on, three of a small one."""
+    if abs(value) < 0.05:
+        return f"{value:.2g}"
     return f"{value:,.{0 if value >= 100 else 1 if value >= 10 else 2}f}"
 
 

@@ -15,8 +15,8 @@ from benchmarks.common import Result, against_best, size
 from sklearn_xai import NetworkDissection
 from sklearn_xai.datasets import make_concept_images
 
-N_IMAGES = size(5_000, 500)
-FEW, MANY = size((2_000, 20_000), (500, 2_000))  # whose peak memory is compared
+N_IMAGES = size(5_000, 200)
+FEW, MANY = size((2_000, 20_000), (200, 800))  # whose peak memory is compared
 LAYERS = {"16 x 16": "4", "8 x 8": "9"}
 
 _CHILD = """

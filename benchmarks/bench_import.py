@@ -19,7 +19,9 @@ def run_fresh(statement):
 def run():
     """Compare after both were imported once, so that the files are in memory."""
     ours, parts = "import sklearn_xai", "import torch, skorch, sklearn"
-    seconds = take_turns({name: partial(run_fresh, name) for name in (ours, parts)}, rounds=7, warm=size(True, False))
+    seconds = take_turns(
+        {name: partial(run_fresh, name) for name in (ours, parts)}, rounds=size(7, 1), warm=size(True, False)
+    )
     yield timed(
         ours, parts, 1.15, seconds[ours], seconds[parts], at_most=True, note="interpreter included", headline=True
     )

@@ -14,7 +14,7 @@ from benchmarks.census import census
 from benchmarks.common import fastest, size, take_turns, timed
 from sklearn_xai import IntegratedGradientsExplainer
 
-INTERNAL_BATCHES = size((None, 1024, 2048, 4096, 8192, 16384), (4096, 16384))
+INTERNAL_BATCHES = size((None, 1024, 2048, 4096, 8192, 16384), (2048, 8192))
 N_STEPS = 50
 TOLERANCES = (1e-2, 2e-3)
 
@@ -63,7 +63,7 @@ def same_gap():
     second line asks for a fifth of it, for a gap and an error that are no larger than Captum's.
     """
     pipeline, _, matrix = census()
-    X = matrix[: size(1_000, 200)]
+    X = matrix[: size(1_000, 100)]
     net = pipeline[-1].module_.eval()
     ours = {tol: IntegratedGradientsExplainer(net, target=1, n_steps="auto", tol=tol).fit(matrix) for tol in TOLERANCES}
     with warnings.catch_warnings():
@@ -108,9 +108,9 @@ def run():
     torch.manual_seed(0)
     rng = np.random.RandomState(0)
     pipeline, _, matrix = census()
-    yield same_nodes("census MLP 103-128-128-2", pipeline[-1].module_, matrix[: size(5_000, 1_000)], 8, headline=True)
+    yield same_nodes("census MLP 103-128-128-2", pipeline[-1].module_, matrix[: size(5_000, 500)], 8, headline=True)
     wide = nn.Sequential(nn.Linear(3072, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10))
-    many, few = size((500, 32), (100, 8))
+    many, few = size((500, 32), (50, 4))
     yield same_nodes("MLP 3072-256-256-10", wide, rng.randn(many, 3072).astype("f4"), 10)
     yield same_nodes("CNN on 8x8 images", cnn(16, 8), rng.randn(many, 3, 8, 8).astype("f4"), 2)
     yield same_nodes("CNN on 32x32 images", cnn(16, 32), rng.randn(few, 3, 32, 32).astype("f4"), 2)
