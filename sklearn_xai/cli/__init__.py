@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 
 from sklearn_xai import __version__
-from sklearn_xai.cli import compare, explainers
+from sklearn_xai.cli import compare, completion, explainers, report
 from sklearn_xai.cli._arguments import LOOK, Parser
 from sklearn_xai.cli._table import UserError
 
-COMMANDS = (compare, explainers)  # each adds its arguments, and the function that runs it
+COMMANDS = (report, compare, explainers, completion)  # each adds its arguments, and the function that runs it
 
 EXAMPLES = """examples:
+  sklearn-xai report
+      train a network on the bundled census table, and write one HTML file on it and what explains it
   sklearn-xai compare
       train a network on the bundled census table, and compare ten explainers of it
   sklearn-xai explainers
-      what each explainer answers
+      what each explainer answers, needs and costs
+  sklearn-xai explainers Shapley
+      all of one: its equation, when it misleads, its parameters
+  source <(sklearn-xai completion bash)
+      complete all this with the tab key
+
+sklearn-xai COMMAND --help has the options of a command, and examples.
 """
 
 __all__ = ["main"]
@@ -55,13 +64,27 @@ def main(argv=None) -> int:
     return 0
 
 
+class _Lines(argparse.RawDescriptionHelpFormatter):
+    """Puts the commands right under their heading, one line each."""
+
+    def _iter_indented_subactions(self, action):
+        yield from getattr(action, "_get_subactions", list)()
+
+    def _format_action(self, action):
+        if action.nargs == argparse.PARSER:
+            return "".join(map(self._format_action, self._iter_indented_subactions(action)))
+        return super()._format_action(action)
+
+
 def _parser():
     parser = Parser(
-        prog="sklearn-xai", description="Explain PyTorch networks as scikit-learn estimators.", epilog=EXAMPLES, **LOOK
+        prog="sklearn-xai",
+        description="Explain PyTorch networks, and any scikit-learn model.\nTell which explanation can be believed.",
+        epilog=EXAMPLES,
+        **{**LOOK, "formatter_class": _Lines},
     )
     parser.add_argument("--version", action="version", version=f"sklearn-xai {__version__}")
-    names = ",".join(command.NAME for command in COMMANDS)
-    commands = parser.add_subparsers(dest="command", required=True, metavar=f"{{{names}}}")
+    commands = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add_to(commands)
     return parser

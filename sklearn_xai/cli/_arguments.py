@@ -50,3 +50,15 @@ def add_model_arguments(group):
     add("--trust", metavar="TYPE", action="append", default=[], help="load this type from a .skops file (repeatable)")
     add("--trust-pickle", action="store_true", help="load a pickle, which runs whatever code it holds")
     add("--epochs", type=at_least(1), help="passes over the training rows (default: by the number of rows)")
+
+
+def add_run_arguments(group, out):
+    """Add what says how explainers are run, and where results go: `out` is the default of ``--out``."""
+    add = group.add_argument
+    add("--explainers", metavar="NAME,...", help="which to ask (default: all that suit)")
+    add("--output", choices=["raw", "proba", "entropy"], default="raw", help="what is explained (default: raw, logits)")
+    add("--folds", type=at_least(2), default=3, help="folds to train and compare on (default: 3)")
+    add("--threads", type=at_least(1), default=1, help="of the processor; a small network is fastest on 1 (default)")
+    add("--seed", type=at_least(0), default=0, help="seeds every draw (default: 0)")
+    kind = "FILE" if out.endswith(".html") else "DIR"
+    add("--out", metavar=kind, default=out, help=f"where to write (default: {out})")

@@ -303,7 +303,7 @@ def split_rows(table: Table, n_rows, folds, seed) -> Table:
 
 
 def sample_test_rows(table: Table, n_eval, seed):
-    """Draw the rows to explain from the test part."""
+    """Draw the rows to explain from the test part; return them and what is right for them."""
     n = len(table.X_test)
-    rows = np.random.RandomState(seed).choice(n, min(n, n_eval), replace=False)
-    return table.X_test.iloc[np.sort(rows)].reset_index(drop=True)
+    rows = np.sort(np.random.RandomState(seed).choice(n, min(n, n_eval), replace=False))
+    return table.X_test.iloc[rows].reset_index(drop=True), table.y_test[rows]

@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import argparse
 import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from time import perf_counter
 from typing import Any
 
-import torch
-
 from sklearn_xai import all_explainers
 from sklearn_xai._progress import track
-from sklearn_xai.cli._arguments import LOOK, add_model_arguments, add_table_arguments, at_least
-from sklearn_xai.cli._model import (
-    HIDDEN,
-    build_pipeline,
-    check_labels,
-    load_model,
-    measure_model,
-    model_columns,
-    training_schedule,
-)
+from sklearn_xai.cli._arguments import LOOK, add_model_arguments, add_run_arguments, add_table_arguments, at_least
+from sklearn_xai.cli._model import check_labels, measure_model
+from sklearn_xai.cli._prepared import Prepared, check_combinations, prepare, settings_lines, threads
 from sklearn_xai.cli._results import (
     FILES,
     Results,
@@ -36,8 +25,8 @@ from sklearn_xai.cli._results import (
     print_top,
     write_tables,
 )
-from sklearn_xai.cli._table import Table, UserError, first_line, load_table, sample_test_rows, split_rows
-from sklearn_xai.cli.explainers import short_name
+from sklearn_xai.cli._table import Table, UserError, first_line
+from sklearn_xai.cli.explainers import explainer_named, short_name
 
 NAME = "compare"
 DEFAULTS = (
@@ -71,7 +60,7 @@ EXAMPLES = """examples:
 def add_to(commands):
     """Add the command to those of the parser."""
     compare = commands.add_parser(
-        NAME, help="train or load a model, explain it in several ways, compare the ways", epilog=EXAMPLES, **LOOK
+        NAME, help="explain a model in several ways, compare the ways", epilog=EXAMPLES, **LOOK
     )
     compare.set_defaults(run=run)
     add_table_arguments(compare.add_argument_group("the table"))
@@ -80,14 +69,8 @@ def add_to(commands):
 
 
 def _add_comparison_arguments(group):
-    add = group.add_argument
-    add("--explainers", metavar="NAME,...", help="which to compare (default: all that suit)")
-    add("--output", choices=["raw", "proba", "entropy"], default="raw", help="what is explained (default: raw, logits)")
-    add("--folds", type=at_least(2), default=3, help="folds to train and compare on (default: 3)")
-    add("--top", metavar="K", type=at_least(1), default=5, help="how many columns to list (default: 5)")
-    add("--threads", type=at_least(1), default=1, help="of the processor; a small network is fastest on 1 (default)")
-    add("--seed", type=at_least(0), default=0, help="seeds every draw (default: 0)")
-    add("--out", metavar="DIR", default="sklearn-xai-results", help="where to write (default: sklearn-xai-results)")
+    group.add_argument("--top", metavar="K", type=at_least(1), default=5, help="how many columns to list (default: 5)")
+    add_run_arguments(group, "sklearn-xai-results")
 
 
 # ---------------------------------------------------------------------- compare
@@ -96,13 +79,14 @@ class _Job:
     """A table, a model of it, and the explainers to compare."""
 
     args: argparse.Namespace
-    table: Table
-    X_eval: Any
-    model: Any  # to be trained in each fold, or frozen
+    prepared: Prepared
     trained: Any  # the frozen model behind metrics and pictures
     kinds: dict[str, type]
-    epochs: int | None
-    notes: list[str]
+
+    @property
+    def table(self) -> Table:
+        """The rows."""
+        return self.prepared.table
 
     def explainers(self, model, seed=None):
         """Return a fresh explainer of each kind; without a seed, each fold draws its own."""
@@ -119,8 +103,8 @@ def run(args):
     """Run the comparison, print it and write it."""
     start = perf_counter()
     console = make_console()
-    _check_combinations(args)
-    with output_folder(args.out) as folder, _threads(args.threads), warnings.catch_warnings(record=True) as caught:
+    check_combinations(args)
+    with output_folder(args.out) as folder, threads(args.threads), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         job = _prepare(args)
         _print_settings(console, job)
@@ -130,9 +114,9 @@ def run(args):
         metrics = measure_model(main, job.table.X_test, job.table.y_test, job.table.task)
         print_metrics(console, metrics, len(job.table.X_test))
         frame, stability = _compare(job)
-        notes = job.table.notes + job.notes + _told(caught)
+        notes = job.table.notes + job.prepared.notes + _told(caught)
         results = Results(frame, metrics, _settings(job), notes, job.main, _target_name(job, main))
-        draw_pictures(results, main, job.X_eval, stability, folder)
+        draw_pictures(results, main, job.prepared.X_eval, stability, folder)
         results.seconds = perf_counter() - start
         write_tables(results, folder)
     console.print()
@@ -146,90 +130,34 @@ def run(args):
     console.print(f"{perf_counter() - start:.1f} seconds in all, {frame.attrs['train_seconds']:.1f} of them training")
 
 
-@contextmanager
-def _threads(number):
-    """Hold torch to some threads: on a small network, more of them wait for each other more than they work."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _check_combinations(args):
-    if args.data is not None and args.target is None:
-        raise UserError("--data needs --target, the column to predict")
-    if args.model is None and (args.trust or args.trust_pickle):
-        raise UserError("--trust and --trust-pickle say how to load --model, which is not given")
-    if args.model is not None and args.epochs is not None:
-        raise UserError("--epochs is for training, but --model is explained as it stands")
-
-
 def _prepare(args) -> _Job:
-    kinds = _chosen(args.explainers)
+    kinds, prepared = chosen_explainers(args.explainers), prepare(args)
+    table, model = prepared.table, prepared.model
     if args.model is not None:
-        return _prepare_given(args, kinds)
-    table = load_table(args.data, args.target, task=args.task, drop=args.drop)
-    table = split_rows(table, args.rows, args.folds, args.seed)
+        job = _Job(args, prepared, model, kinds)
+        _keep_fitting(job)
+        return job
     from sklearn.frozen import FrozenEstimator
 
     from sklearn_xai.models import train_clone
 
-    epochs, batch_size = training_schedule(len(table.X_train), args.epochs)
-    pipeline = build_pipeline(table.X_train, table.task, epochs, batch_size)
     for _ in track(range(1), f"Training on {len(table.X_train):,} rows", verbose=on_terminal()):
-        trained = train_clone(pipeline, table.X_train, table.y_train, random_state=args.seed)
-    X_eval = sample_test_rows(table, args.eval_rows, args.seed)
-    return _Job(args, table, X_eval, pipeline, FrozenEstimator(trained), kinds, epochs, [])
+        trained = train_clone(model, table.X_train, table.y_train, random_state=args.seed)
+    return _Job(args, prepared, FrozenEstimator(trained), kinds)
 
 
-def _prepare_given(args, kinds) -> _Job:
-    from sklearn.base import is_classifier
-    from sklearn.frozen import FrozenEstimator
-
-    model = load_model(args.model, trust=args.trust, trust_pickle=args.trust_pickle)
-    task = "classification" if is_classifier(model) else "regression"
-    if args.task not in (None, task):
-        raise UserError(f"--task {args.task} cannot be done: the model {args.model} does {task}")
-    table = load_table(args.data, args.target, task=task, drop=args.drop, keep_columns=True)
-    table.X = model_columns(model, table.X, table.name)
-    table = split_rows(table, args.rows, args.folds, args.seed)
-    frozen = FrozenEstimator(model)
-    notes = [f"{args.model} is a pickle: loading it ran whatever code it holds"] if args.trust_pickle else []
-    job = _Job(args, table, sample_test_rows(table, args.eval_rows, args.seed), frozen, frozen, kinds, None, notes)
-    _keep_fitting(job)
-    return job
-
-
-def _chosen(names) -> dict[str, type]:
+def chosen_explainers(names) -> dict[str, type]:
     """Return the classes of the named explainers, in the order they were named."""
     known = {short_name(name): kind for name, kind in all_explainers(inputs="table")}
     if names is None:
         return {name: known[name] for name in DEFAULTS if name in known}
-    initials = {"".join(c for c in name if c.isupper()).lower(): name for name in known}
-    by_key = {**initials, **{_key(name): name for name in known}}
-    chosen = {}
-    for given in names.split(","):
-        name = by_key.get(_key(given))
-        if name is None and _key(given) in {_key(other) for other, _ in all_explainers()}:
-            raise UserError(f"{given.strip()} explains images, and this is a table; there are {', '.join(known)}")
-        if name is None:
-            close = get_close_matches(_key(given), by_key, n=1)
-            hint = f"did you mean {by_key[close[0]]}?" if close else f"there are {', '.join(known)}"
-            raise UserError(f"there is no explainer {given.strip()!r}; {hint}")
-        chosen[name] = known[name]
-    return chosen
-
-
-def _key(name):
-    return "".join(c for c in name.lower() if c.isalnum()).removesuffix("explainer")
+    return dict(explainer_named(given, inputs="table") for given in names.split(","))
 
 
 def _keep_fitting(job):
     """Leave out the explainers that cannot explain a given model, unless they were asked for by name."""
     X, refused = job.table.X_train.iloc[:_PROBE_ROWS], {}
-    for name, explainer in job.explainers(job.model, job.args.seed).items():
+    for name, explainer in job.explainers(job.prepared.model, job.args.seed).items():
         try:
             explainer.fit(X).predict(X)
         except Exception as error:  # the model is the user's, and raises what it likes
@@ -238,7 +166,7 @@ def _keep_fitting(job):
         reason = next(iter(refused.values()))
         raise UserError(f"the model {job.args.model} cannot be explained on the columns of {job.table.name}: {reason}")
     for name, reason in refused.items():
-        job.notes.append(f"{name} is left out: {reason}")
+        job.prepared.notes.append(f"{name} is left out: {reason}")
         del job.kinds[name]
 
 
@@ -248,8 +176,8 @@ def _compare(job):
 
     table, args = job.table, job.args
     y = None if args.model else table.y_train
-    explainers = job.explainers(job.model)
-    how = {"cv": args.folds, "X_eval": job.X_eval, "random_state": args.seed, "verbose": on_terminal()}
+    explainers = job.explainers(job.prepared.model)
+    how = {"cv": args.folds, "X_eval": job.prepared.X_eval, "random_state": args.seed, "verbose": on_terminal()}
     try:
         frame = compare_explainers(explainers, table.X_train, y, top_k=args.top, **how)
         stability = explanation_stability(explainers[job.main], table.X_train, y, top_k=args.top, **how)
@@ -278,15 +206,10 @@ def _not_a_net(explainer):
 
 
 def _print_settings(console, job):
-    args, table = job.args, job.table
-    rows = f"{len(table.X_train):,} of {table.n_train_available:,} training rows"
-    console.print(f"{table.name}: {table.task} of {table.target!r} from {table.X.shape[1]} columns; {rows}")
-    if args.model:
-        console.print(f"{args.model}, as it stands, with the rows of {args.folds} folds as backgrounds")
-    else:
-        net = f"network: {HIDDEN}-{HIDDEN} hidden units, {job.epochs} epochs, seed {args.seed}"
-        console.print(f"{net}; trained for the test rows and in each of {args.folds} folds")
-    console.print(f"{len(job.X_eval):,} of {len(table.X_test):,} test rows explained by {len(job.kinds)} explainers")
+    for line in settings_lines(job.args, job.prepared, "the test rows"):
+        console.print(line)
+    n_test = len(job.table.X_test)
+    console.print(f"{len(job.prepared.X_eval):,} of {n_test:,} test rows explained by {len(job.kinds)} explainers")
 
 
 def _settings(job) -> dict[str, Any]:
@@ -299,8 +222,8 @@ def _settings(job) -> dict[str, Any]:
         "columns": list(table.X.columns),
         "train_rows": len(table.X_train),
         "test_rows": len(table.X_test),
-        "eval_rows": len(job.X_eval),
-        "epochs": job.epochs,
+        "eval_rows": len(job.prepared.X_eval),
+        "epochs": job.prepared.epochs,
         "explainers": list(job.kinds),
         "main_explainer": job.main,
     }

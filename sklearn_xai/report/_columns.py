@@ -93,11 +93,19 @@ def _places(found: Findings) -> Section:
     mean = np.asarray(found.spread.data, dtype=float).mean(axis=0)
 
     def draw(ax: Any) -> None:
-        shown = AttributionDisplay(sizes[None], data=mean[None], target_name=f"mean absolute attribution to the {what}")
-        shown.plot("image", overlay=False, ax=ax)
+        shown = AttributionDisplay(sizes[None], data=mean[None]).plot("image", overlay=False, ax=ax)
+        for place in shown.image_axes_.ravel():
+            place.set_title("")  # it is no single row
 
     alt = f"The mean image and beside it the mean absolute attribution of each pixel; {percent(inner)} in the middle."
-    blocks: list[Block] = [picture(draw, (6.0, 3.0), alt, f"The mean of all explained images, by {found.main}.")]
+    blocks: list[Block] = [
+        picture(
+            draw,
+            (6.0, 3.0),
+            alt,
+            f"The mean of all explained images, and of the absolute attributions by {found.main}.",
+        )
+    ]
     return Section("columns", "Places that matter", "Where in the images does the model look?", answer, blocks)
 
 

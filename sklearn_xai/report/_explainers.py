@@ -111,7 +111,17 @@ def asked_explainers(explainers: Any, model: Any, settings: dict[str, Any], inpu
             f"The 'explainers' parameter of {caller} must be None, a dict of explainers, or a list of their names: "
             f"{error}."
         ) from None
-    return {name: kind(model, **settings) for name, kind in kinds.items()}, explainers is not None
+    own = _of_images(model, settings) if inputs == "image" else {}
+    return {name: kind(model, **settings, **own.get(name, {})) for name, kind in kinds.items()}, explainers is not None
+
+
+def _of_images(model: Any, settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return parameters without which thousands of pixels would be removed one by one."""
+    if settings.get("feature_groups") is not None:
+        return {}
+    from sklearn_xai.models import is_network, split_pipeline
+
+    return {"SHAP": {"algorithm": "gradient" if is_network(split_pipeline(model)[1]) else "partition"}}
 
 
 def _defaults(model: Any, inputs: str) -> list[str]:

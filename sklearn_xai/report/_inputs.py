@@ -17,7 +17,7 @@ from sklearn_xai.models import is_mapping, is_network, split_pipeline
 
 CALLER = "ExplanationReport"
 FEWEST_ROWS = 10
-MOST_ROWS = {"table": 250, "image": 60}  # that are explained, unless the caller says otherwise
+MOST_ROWS = {"table": 250, "image": 30}  # that are explained, unless the caller says otherwise
 
 
 @dataclass

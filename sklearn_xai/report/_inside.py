@@ -64,12 +64,12 @@ def inside(found: Findings) -> Section | None:
 
 
 def _detected(dissection: Any) -> str:
-    n, names = len(dissection.detectors_), [text_of(name) for name in np.unique(dissection.unit_concept_)]
-    detected = {text_of(dissection.unit_concept_[unit]) for unit in dissection.detectors_}
-    if not n:
-        return f"None of {counted(len(dissection.unit_concept_), 'unit')} detects a concept that was given."
-    told = listed([name for name in names if name in detected])
-    return f"Of {counted(len(dissection.unit_concept_), 'unit')}, {n} detect concepts: {told}."
+    n_units = len(dissection.unit_concept_)
+    if not len(dissection.detectors_):
+        return f"None of {counted(n_units, 'unit')} detects a concept that was given."
+    found = sorted({str(dissection.unit_concept_[unit]) for unit in dissection.detectors_})
+    n = len(dissection.detectors_)
+    return f"Of {counted(n_units, 'unit')}, {n} {'detects' if n == 1 else 'detect'} {listed(found)}."
 
 
 def _dissected(dissection: Any, given: Any) -> list[Block]:

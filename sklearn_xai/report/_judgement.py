@@ -177,7 +177,8 @@ def _faithfulness_answer(found: Findings, judged: list[Verdict]) -> str:
     if len(found.features) < 2:
         return "There is one column only: faithfulness compares columns, and there is none to compare it with."
     main, compared = judged[0], [verdict for verdict in judged if verdict.above is not None]
-    told = f"What {main.name} says goes with what removing columns does at a correlation of {main.faithfulness.words}"
+    noun = "pixels" if found.of_pixels else "columns"
+    told = f"What {main.name} says goes with what removing {noun} does at a correlation of {main.faithfulness.words}"
     chance = next((verdict for verdict in judged if verdict.above is None), None)
     told += f"; random numbers have {two(chance.faithfulness.value)}." if chance and compared else "."
     worse = [verdict.name for verdict in compared if not verdict.beats]

@@ -26,10 +26,12 @@ def rows(found: Findings) -> Section:
     outputs = found.outputs[found.main]
     how = "chosen by the caller" if found.given.rows is not None else "spread over all outputs"
     answer = (
-        f"{counted(n, 'row')}, {how}: their {what} goes from {short(outputs.min())} to {short(outputs.max())}. Pick "
-        "one to see what each column adds."
+        f"{counted(n, 'row')}, {how}: their {what} goes from {short(outputs.min())} to {short(outputs.max())}."
+        " Pick one to see what each column adds."
     )
     blocks: list[Block] = _images(found, what) if found.of_pixels else [_table(found, what)]
+    if found.of_pixels:
+        answer = answer.replace(" Pick one to see what each column adds.", " Red pixels raise it, blue ones lower it.")
     return Section("rows", "Single rows", "Why did this row get this output?", answer, blocks)
 
 

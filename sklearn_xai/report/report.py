@@ -62,7 +62,7 @@ class ExplanationReport:
     target : str, label or int, default="auto"
         Which output is explained, as of all explainers, but for "all".
     max_rows : int or None, default=None
-        Of more rows to explain a sample is taken. None is 250 rows of a table, 60 images.
+        Of more rows to explain a sample is taken. None is 250 rows of a table, 30 images.
     concepts : array, DataFrame, dict or callable, default=None
         Of images: where in `X` are concepts, as :class:`~sklearn_xai.NetworkDissection` takes them.
     feature_groups : dict, "correlated", int or array, default=None
