@@ -1,0 +1,53 @@
+"""Integrated gradients of census rows on a cluster: two single-thread workers against one."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack
+from functools import cache
+
+import numpy as np
+
+from benchmarks.census import census
+from benchmarks.common import size, take_turns, timed
+from sklearn_xai import IntegratedGradientsExplainer
+from sklearn_xai.datasets import load_adult
+
+N_BLOCKS, ROWS_PER_BLOCK = size((40, 12_500), (8, 1_000))
+
+
+@cache
+def table():
+    """The census table of a worker: read once, and not sent."""
+    return load_adult(return_X_y=True)[0]
+
+
+def block(number, n_rows):
+    """Return some rows of the table, which begins anew where it ends."""
+    rows = np.arange(number * n_rows, (number + 1) * n_rows)
+    return table().iloc[rows % len(table())].set_index(rows)
+
+
+def run():
+    """What is brought back is the mean size of the attributions of each column: they stay where they were made."""
+    import dask.dataframe as dd
+    from distributed import Client, LocalCluster
+
+    pipeline, X, _ = census()
+    explainer = IntegratedGradientsExplainer(pipeline, random_state=0).fit(X.iloc[:2_000])
+    rows = dd.from_map(block, range(N_BLOCKS), n_rows=ROWS_PER_BLOCK, meta=X.iloc[:0])
+    importances = explainer.transform(rows).abs().mean()
+    with ExitStack() as both:
+        clients = []
+        for n_workers in (1, 2):
+            cluster = LocalCluster(
+                n_workers=n_workers, threads_per_worker=1, dashboard_address=":0", silence_logs=logging.ERROR
+            )
+            clients.append(both.enter_context(Client(both.enter_context(cluster), set_as_default=False)))
+        one, two = ((lambda client=client: client.compute(importances).result()) for client in clients)
+        seconds = take_turns({"one": one, "two": two}, rounds=3)
+    n_rows = N_BLOCKS * ROWS_PER_BLOCK
+    yield timed(
+        f"dask, census, {n_rows:,} rows, IG, two workers", "one worker, one thread each", 1.6, seconds["two"],
+        seconds["one"], n_rows=n_rows, note=f"{N_BLOCKS} blocks", headline=True,
+    )  # fmt: skip
