@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -61,13 +62,15 @@ sphinx_gallery_conf = {
 html_theme = "pydata_sphinx_theme"
 html_title = "sklearn_xai"
 html_static_path = ["_static"]
+html_favicon = ICON = "_static/icon.svg"
 html_css_files = ["custom.css"]
+html_js_files = ["names.js"]
 html_context = {"default_mode": "auto"}  # light or dark as the reader's system is
 html_math_renderer = "mathml"
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {
-    "logo": {"text": "sklearn_xai"},
+    "logo": {"text": "sklearn_xai", "image_light": ICON, "image_dark": ICON, "alt_text": ""},
     "primary_sidebar_end": [],  # the theme's own asks another server for advertisements
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
@@ -81,3 +84,13 @@ html_sidebars = {"index": []}
 # examples are copied with their prompts left out, and without what they print
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
+
+
+def setup(app):
+    """Let Sphinx show code a little otherwise than it is written."""
+    app.connect("source-read", _without_empty_ends)
+
+
+def _without_empty_ends(app, name, text):
+    """Take the empty line off code that ends in one: doctest needs it, readers do not."""
+    text[0] = re.sub(r"\n\n```$", "\n```", text[0], flags=re.MULTILINE)

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-collect_ignore = ["conf.py", "_ext", "examples", "_build", "gallery", "reference"]
+collect_ignore = ["conf.py", "first_report.py", "_ext", "examples", "_build", "gallery", "reference"]

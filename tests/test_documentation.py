@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from importlib import import_module
 from pathlib import Path
 from unittest import mock
@@ -154,3 +155,11 @@ def test_no_link_without_an_address_or_a_page(monkeypatch):
     assert SaliencyExplainer(None)._get_doc_link() == ""
     _docs._declared_address.cache_clear()
     missing.assert_called_once()
+
+
+@pytest.mark.slow
+def test_first_page_leads_to_a_report(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(Path(sklearn_xai.__file__).parents[1] / "docs" / "first_report.py"), run_name="first_report")
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "marital_status" in html and len(html) < 5_000_000

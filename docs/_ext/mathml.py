@@ -29,7 +29,7 @@ def _inline(translator, node):
 def _block(translator, node):
     number = f'<span class="eqno">({get_node_equation_number(translator, node)})</span>' if node["number"] else ""
     lines = (_mathml(line, node, as_block=True) for line in node.astext().split("\n\n") if line.strip())
-    translator.body.append(f'<div class="math">{number}{"".join(lines)}</div>')
+    translator.body.append(f'<div class="equation">{number}{"".join(lines)}</div>')
     raise SkipNode
 
 
