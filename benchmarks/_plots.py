@@ -108,7 +108,7 @@ def _legend():
 
 # ---------------------------------------------------------------------- growth
 def draw_growth(run, path):
-    """Draw time and memory against what they grow with, a column of panels each; the fitted lines are dashed."""
+    """Draw time and memory against what they grow with, a column of panels each; the fitted lines are broad."""
     axes_shown = list(dict.fromkeys(line["axis"] for line in run["results"]))
     fig = _figure(3.1 * len(axes_shown), 6.2)
     panels = fig.subplots(2, len(axes_shown), squeeze=False, sharex="col")
@@ -118,18 +118,31 @@ def draw_growth(run, path):
                 if line["axis"] == axis:
                     _draw_line(ax, line, what)
             ax.set_xscale("log", base=2)
-            ax.set_yscale("log")
+            _scale_up(ax)
             ax.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}" if x < 10_000 else f"{x / 1000:,.0f}k")
             ax.grid(color="#e3e3e3")
             ax.spines[["top", "right"]].set_visible(False)
             ax.tick_params(labelsize=8)
-            ax.margins(y=0.25)
-            ax.legend(fontsize=7.5, frameon=False, handlelength=1.2)
+            ax.legend(loc="upper left", fontsize=7.5, frameon=False, handlelength=1.2, borderaxespad=0)
         column[0].set_title(f"against {axis}", fontsize=10)
         column[1].set_xlabel(axis, fontsize=9)
     panels[0, 0].set_ylabel("seconds of transform", fontsize=9)
     panels[1, 0].set_ylabel("MiB that transform takes for itself", fontsize=9)
     return _save(fig, path)
+
+
+def _scale_up(ax):
+    """Make the axis upwards logarithmic, with room for the legend above the lines."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    # Half of the lines are fits, which have no words of their own.
+    high *= (high / low) ** (0.05 + 0.06 * len(ax.lines))
+    ax.set_ylim(low, high)
+    ax.yaxis.set_major_locator(LogLocator(subs=(1,) if high / low > 1_000 else (1, 2, 5)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _draw_line(ax, line, what):

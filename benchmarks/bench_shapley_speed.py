@@ -136,11 +136,11 @@ def against_kernel(work, against, build, rows, theirs, n_theirs, targets, headli
         n_theirs=n_theirs, note=f"{N_COALITIONS:,} coalitions", headline=headline,
     )  # fmt: skip
     yield Result(
-        f"their error, {work}", against, float(same / best), 0.5, True, f"{N_COALITIONS:,} coalitions",
+        f"error of Shapley values, {work}", against, float(same / best), 0.5, True, f"{N_COALITIONS:,} coalitions",
         ours=float(same), theirs=best, unit="RMSE",
     )  # fmt: skip
     yield timed(
-        f"time to reach that peer's error, {work}", against, targets[1], seconds["few"], seconds["shap"],
+        f"Shapley values as exact as the peer's, {work}", against, targets[1], seconds["few"], seconds["shap"],
         n_rows=len(rows), n_theirs=n_theirs, note=f"{enough:,} coalitions",
     )  # fmt: skip
 
@@ -149,7 +149,7 @@ def raw_columns():
     pipeline, X, _ = census()
     codes, predict = coded()
     return against_kernel(
-        "census pipeline, 14 raw columns", "shap.KernelExplainer on the Pipeline",
+        "census Pipeline, 14 raw columns", "shap.KernelExplainer on the Pipeline",
         lambda n, seed: explainer(pipeline, X.iloc[BACKGROUND], n_coalitions=n, random_state=seed), X.iloc[ROWS],
         kernel_call(predict, codes[BACKGROUND], codes[ROWS][:2]), 2, (40, 120), headline=True,
     )  # fmt: skip
