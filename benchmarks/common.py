@@ -17,6 +17,9 @@ at least the target, or with ``at_most=True`` how many times as long, which shou
 has settings (batch sizes), `against_best` picks the best of them in a first pass. What is counted and not timed is a
 plain ``Result(work, against, ratio, target)``, with ``ours``, ``theirs`` and ``unit`` where it is a ratio of two
 quantities. ``headline=True`` shows the line in the table of the README too: one a benchmark.
+
+`size` follows the mode, which is set before a benchmark is imported, so that sizes may be constants of the module. A
+process that a benchmark starts does not know the mode: it must be given its sizes.
 """
 
 from __future__ import annotations
@@ -91,11 +94,11 @@ def is_quick():
 
 
 def size(full, quick):
-    """Return what the full run takes, or what ``--quick`` takes; the mode is set before benchmarks are imported."""
+    """Return what the full run takes, or what ``--quick`` takes."""
     return quick if is_quick() else full
 
 
-def take_turns(calls, rounds=5, seconds=6.0, warm=True):
+def take_turns(calls, rounds=5, seconds=4.0, warm=True):
     """Return {name: seconds in each round, an array} of calls that take turns.
 
     Every second round goes in the opposite order, so that none always comes after the same one. A machine that slows
@@ -166,7 +169,7 @@ def in_batches(attribute, rows, sizes):
     return {size: call(size) for size in sizes}
 
 
-def against_best(work, against, target, ours, theirs, *, note="", rounds=5, seconds=6.0, **options):
+def against_best(work, against, target, ours, theirs, *, note="", rounds=5, seconds=4.0, **options):
     """Compare a call with the best of a peer's settings, which a first pass finds.
 
     Parameters
