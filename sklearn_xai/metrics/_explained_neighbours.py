@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sklearn_xai._progress import track
 from sklearn_xai.base.checks import check_rows
 from sklearn_xai.metrics._judged import Judged
 from sklearn_xai.metrics._neighbours import Neighbourhood
@@ -116,7 +117,8 @@ def over_neighbours(
     space = Neighbourhood(explainer, X, metric=metric, **options)
     targets = np.asarray(explainer.explained_targets(X)).reshape(len(space.table), -1)
     scores = np.empty((len(judged.parts), len(targets)))
-    for rows in space.chunks(judged.parts[0].n_players):
+    chunks = list(space.chunks(judged.parts[0].n_players))
+    for rows in track(chunks, f"{metric}: neighbours", verbose=getattr(explainer, "verbose", 0)):
         near = space.near(rows)
         counted = _same_class(explainer, near) if same_class else True
         for k, part in enumerate(judged.parts):

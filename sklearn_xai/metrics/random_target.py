@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sklearn_xai._checks import check_whole
+from sklearn_xai._progress import track
 from sklearn_xai._rng import own_random_state
 from sklearn_xai.metrics._judged import check_explainer
 from sklearn_xai.metrics._refitting import Refitting, mean_of
@@ -110,8 +111,9 @@ def random_target(
         steps = own_random_state(random_state).choice(steps, n_targets, replace=False)
     of_output = {}  # with target="all", each output is the other one of several
     found = []
+    verbose = getattr(explainer, "verbose", 0)
     for targets, judged in zip(refitting.targets, own, strict=True):
-        for step in steps:
+        for step in track(steps, "random_target: other outputs", verbose=verbose):
             others = (targets + step) % n_outputs
             key = others.tobytes()
             if key not in of_output:

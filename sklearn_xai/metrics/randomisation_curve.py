@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from sklearn_xai._checks import check_whole
+from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed, own_random_state
 from sklearn_xai.base.nearby import numbers_of
 from sklearn_xai.engines.agreement import cosine, spearman
@@ -171,7 +172,8 @@ class Cascade:
             explain = lambda fitted: np.mean([refitting.attributions(fitted, rows) for rows in copies()], axis=0)  # noqa: E731
             trained = explain(refitting.around())
         found = []
-        for step in range(len(self.layers)):
+        verbose = getattr(refitting.explainer, "verbose", 0)
+        for step in track(range(len(self.layers)), f"{self.metric}: layers", verbose=verbose):
             pairs = zip(trained, self.randomised(step, explain), strict=True)
             found.append(np.mean([compare(*map(np.abs, pair) if absolute else pair) for pair in pairs], axis=0))
         return Bunch(layers=list(self.layers), similarity=np.stack(found))

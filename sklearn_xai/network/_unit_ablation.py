@@ -10,6 +10,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearn_xai._checks import check_choice, check_whole, is_whole
+from sklearn_xai._progress import track
 from sklearn_xai._rng import own_random_state
 from sklearn_xai.base.checks import check_no_nan, check_target_values
 from sklearn_xai.network.activations import pool
@@ -169,7 +170,8 @@ class AblatesUnits:
         whole, without = (pd.Series(scores(self._model, y, ablated.predict(off))) for off in ((), units))
         rng = own_random_state(self.random_state)
         sets = [random_units(units, self._layer_of, rng) for _ in range(n_random)]
-        others = [whole - pd.Series(scores(self._model, y, ablated.predict(off))) for off in sets]
+        tried = track(sets, f"{caller}: random units", verbose=self.verbose)
+        others = [whole - pd.Series(scores(self._model, y, ablated.predict(off))) for off in tried]
         random = pd.concat(others, axis=1) if others else pd.DataFrame(index=whole.index)
         table = {"score": whole, "ablated": without, "lost": whole - without}
         return pd.DataFrame({**table, "lost_at_random": random.mean(axis=1), "lost_at_random_std": random.std(axis=1)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sklearn_xai._progress import track
 from sklearn_xai.base import Attributions, BaseExplainer
 from sklearn_xai.encoding import TableEncoder
 from sklearn_xai.explainers._fidelity import (
@@ -85,7 +86,7 @@ class GlobalSurrogate(BaseExplainer):
         warn_of_fidelity(type(self).__name__, r2, self.min_fidelity, self._fidelity_advice, names)
 
     def _outputs_of(self, X):
-        starts = range(0, len(X), _OUTPUT_ROWS)
+        starts = track(range(0, len(X), _OUTPUT_ROWS), "asking the model", verbose=self.verbose)
         parts = [self._model.outputs(take_rows(X, slice(start, start + _OUTPUT_ROWS))) for start in starts]
         return np.concatenate(parts).astype(np.float64, copy=False)
 

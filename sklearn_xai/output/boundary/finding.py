@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_xai._progress import track
 from sklearn_xai.base.checks import check_no_nan, check_rows
 from sklearn_xai.output.boundary.margin import Margin, Surface
 from sklearn_xai.output.boundary.search import nearest
@@ -126,7 +127,7 @@ class FindsBoundary:
             )
         self._known_outputs(X)
         step = max(16, min(4096, 2**21 // self._cells_per_row()))
-        for start in range(0, len(X), step):
+        for start in track(range(0, len(X), step), type(self).__name__, verbose=self.verbose):
             part = take_rows(X, slice(start, start + step))
             yield part, self._search(part, self._choose)
 
