@@ -15,7 +15,8 @@ from benchmarks.common import Result, size, take_turns, timed
 from sklearn_xai import IntegratedGradientsExplainer
 from sklearn_xai.datasets import load_adult
 
-FEW, MANY = size((200_000, 2_000_000), (70_000, 210_000))
+FEW, MANY = size((200_000, 2_000_000), (20_000, 60_000))
+PART = size(None, 5_000)  # rows of a part; the usual number, but in a quick run
 GROUP = 100_000  # rows of a row group
 
 _CHILD = """
@@ -32,7 +33,7 @@ def peak():
         return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
 
 before, start = peak(), time.perf_counter()
-explainer.transform_to(sys.argv[2], sys.argv[1])
+explainer.transform_to(sys.argv[2], sys.argv[1], batch_rows=int(sys.argv[3]) or None)
 print("PEAK", before, peak(), time.perf_counter() - start)
 """
 
@@ -60,7 +61,7 @@ def streamed(rows, result):
     """Return (peak before, peak after, seconds) of a process that streams a file."""
     path = os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", _CHILD, str(rows), str(result)],
+        [sys.executable, "-W", "ignore", "-c", _CHILD, str(rows), str(result), str(PART or 0)],
         capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": path},
     )  # fmt: skip
     before, peak, seconds = re.search(r"PEAK (\d+) (\d+) ([\d.]+)", done.stdout).groups()
@@ -89,7 +90,7 @@ def run():
         explainer, rows = fitted(), folder / f"{FEW}.parquet"
         explainer.set_output(transform="pandas")
         calls = {
-            "parts": lambda: explainer.transform_to(folder / "parts", rows, overwrite=True),
+            "parts": lambda: explainer.transform_to(folder / "parts", rows, batch_rows=PART, overwrite=True),
             "memory": lambda: explainer.transform(pd.read_parquet(rows)).to_parquet(folder / "memory.parquet"),
         }
         with warnings.catch_warnings():

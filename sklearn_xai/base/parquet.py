@@ -15,7 +15,7 @@ from sklearn_xai.tables import is_frame
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_SCAN_ROWS = 16_384  # rows decoded at once; what is read ahead is a few times that
+_SCAN_ROWS = 16_384  # rows decoded at once
 _BUFFER = 2**20  # bytes of a column that are read from a file at once
 
 
@@ -64,23 +64,31 @@ class ParquetSource:
             if start >= n_rows:
                 start -= n_rows
                 continue
-            part, start = _without_groups_before(part, start)
-            for table in self._scan(part, columns):
+            groups, start = _groups_from(part, start)
+            for table in self._read(part, groups, columns):
                 if start < len(table):
                     yield table.slice(start)
                 start = max(0, start - len(table))
 
-    def _scan(self, part: Any, columns: list[str]) -> Iterator[pa.Table]:
+    def _read(self, part: Any, groups: list[int], columns: list[str]) -> Iterator[pa.Table]:
+        """Yield the rows of some row groups of a file; a dataset would read each of them as a whole."""
         import pyarrow as pa
+        from pyarrow.dataset import get_partition_keys
+        from pyarrow.parquet import ParquetFile
 
-        # Whole row groups would be read ahead otherwise, and with threads several of them.
-        options = pa.dataset.ParquetFragmentScanOptions(use_buffered_stream=True, buffer_size=_BUFFER, pre_buffer=False)
-        scanner = part.scanner(
-            schema=self.schema, columns=columns, batch_size=_SCAN_ROWS, batch_readahead=1, fragment_readahead=0,
-            fragment_scan_options=options, use_threads=False,
-        )  # fmt: skip
-        for batch in scanner.to_batches():
-            yield pa.Table.from_batches([batch])
+        known = get_partition_keys(part.partition_expression)
+        own = [name for name in columns if name not in known and name in part.physical_schema.names]
+        types = {name: self.schema.field(name).type for name in columns}
+        with part.open() as opened:
+            file = ParquetFile(opened, buffer_size=_BUFFER, pre_buffer=False)
+            for batch in file.iter_batches(_SCAN_ROWS, row_groups=groups, columns=own, use_threads=False):
+                filled = {
+                    name: batch.column(name).cast(kind)
+                    if name in own
+                    else pa.repeat(pa.scalar(known.get(name), kind), len(batch))
+                    for name, kind in types.items()
+                }
+                yield pa.table(filled)
 
 
 class StreamSource:
@@ -203,14 +211,14 @@ def _of_dataset(dataset: Any, folder: Path | None, caller: str) -> ParquetSource
     return StreamSource(batches, caller)
 
 
-def _without_groups_before(part: Any, start: int) -> tuple[Any, int]:
-    """Return a file without the row groups before the row ``start``, and where that row is in the rest."""
+def _groups_from(part: Any, start: int) -> tuple[list[int], int]:
+    """Return the row groups of a file from the one with the row ``start`` on, and where that row is in them."""
     first = 0
     groups = part.row_groups
     while start >= groups[first].num_rows:
         start -= groups[first].num_rows
         first += 1
-    return part.subset(row_group_ids=[group.id for group in groups[first:]]), start
+    return [group.id for group in groups[first:]], start
 
 
 def in_parts(tables: Iterable[pa.Table], n_rows: int) -> Iterator[pa.Table]:
