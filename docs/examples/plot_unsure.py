@@ -76,3 +76,9 @@ AttributionDisplay.from_estimator(
     explainer, people, kind="beeswarm", max_display=8, target_name="epistemic uncertainty (nats)", ax=axes[1]
 )
 plt.show()
+
+# %%
+# Where the ensemble is wrong, its members disagree more, but not by so much that one could tell the errors by it: most of what
+# is wrong here is noise in the data, as the table above says. What disagreement there is comes from age more than from any
+# other column, and the members are at odds about the oldest people (yellow, far to the right), of whom there are few. The
+# attributions are small numbers because the epistemic uncertainty is one.

@@ -69,3 +69,8 @@ lost.round(3).tail(3)
 # Bright is where a unit is above its threshold, in the images that excite it most.
 
 DissectionDisplay.from_top_images(dissection, test.images, n_top=6, max_units=5)
+
+# %%
+# These units light up wherever there is a magenta, a cyan or a red, be it a square, a stripe or the grid of a texture. Their
+# intersection over union is not high, though many times that of chance: each of them answers to a good part of the pixels of its
+# colour, not to all. The network was asked for colours, and it is colours that its units have learned to see.
