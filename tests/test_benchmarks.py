@@ -194,7 +194,8 @@ def test_the_exponent_of_a_power_law_is_found(exponent):
 def test_only_the_upper_range_is_fitted_and_noise_widens_the_interval():
     x = 2.0 ** np.arange(8)
     values = np.maximum(x, 16.0)  # an overhead below, linear above
-    assert _growth.fit_exponent(x, values)["exponent"] == pytest.approx(1.0)
+    fit = _growth.fit_exponent(x, values)
+    assert fit["exponent"] == pytest.approx(1.0) and fit["factor"] == pytest.approx(1.0) and fit["points"] == 4
     noisy = _growth.fit_exponent(x, values * np.array([1, 1, 1, 1, 1.1, 0.9, 1.1, 0.9]))
     assert noisy["low"] < 1.0 < noisy["high"] and noisy["high"] - noisy["low"] > 0.1
 
