@@ -2,8 +2,8 @@
 How few columns would do?
 =========================
 
-Fewer columns are cheaper to measure and easier to explain. An explainer says which ones to keep, and in scikit-learn that is
-a step of a Pipeline: ``SelectFromModel`` takes any explainer, a search chooses how many columns to keep, and
+Fewer columns are cheaper to measure and easier to explain. An explainer says which ones to keep, and in scikit-learn
+that is a step of a Pipeline: ``SelectFromModel`` takes any explainer, a search chooses how many columns to keep, and
 ``RFEExplainer`` gives them up one after the other and keeps account of what is lost.
 
 The data are scikit-learn's breast cancer measurements: 569 tumours, 30 columns, many of which say nearly the same.
@@ -12,8 +12,9 @@ The data are scikit-learn's breast cancer measurements: 569 tumours, 30 columns,
 # %%
 # A selection as a step
 # ---------------------
-# ``SelectFromModel`` keeps the columns with the largest ``feature_importances_``: here those of integrated gradients, of a
-# network that is trained in each fold of the search on the training rows alone. What comes after it is any model.
+# ``SelectFromModel`` keeps the columns with the largest ``feature_importances_``: here those of integrated gradients,
+# of a network that is trained in each fold of the search on the training rows alone. What comes after it is any
+# model.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -59,9 +60,9 @@ print(f"best: {search.best_params_}, accuracy {search.best_score_:.3f}")
 # %%
 # One after the other
 # -------------------
-# ``RFEExplainer`` removes the column that the network misses least, then the next, and scores what is left on held-out rows. The
-# network is not trained again in between (``refit=True`` would do that), so this asks another question: not how few columns a
-# model could do with, but how many this one relies on.
+# ``RFEExplainer`` removes the column that the network misses least, then the next, and scores what is left on
+# held-out rows. The network is not trained again in between (``refit=True`` would do that), so this asks another
+# question: not how few columns a model could do with, but how many this one relies on.
 
 rfe = RFEExplainer(pipeline, cv=3, background_size=30, random_state=0).fit(X, y)
 print(f"the network relies on {rfe.n_features_} of {X.shape[1]} columns")
@@ -83,6 +84,7 @@ AttributionDisplay.from_estimator(selected.estimator_, X, kind="bar", target_nam
 plt.show()
 
 # %%
-# Five columns, chosen by their attributions, come within a few hundredths of all thirty when the model is trained on them. The
-# network that has been trained on all of them spreads its attributions evenly, as the bars show, so that it can give up few
-# columns for nothing, and with only five of them left it errs far more often than the model that was trained for it.
+# Five columns, chosen by their attributions, come within a few hundredths of all thirty when the model is trained on
+# them. The network that has been trained on all of them spreads its attributions evenly, as the bars show, so that it
+# can give up few columns for nothing, and with only five of them left it errs far more often than the model that was
+# trained for it.

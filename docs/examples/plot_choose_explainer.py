@@ -2,9 +2,9 @@
 Which explainer should I use, and is it really better?
 ======================================================
 
-``ExplainerSelector`` is to explainers what ``GridSearchCV`` is to parameters: it ranks them by several metrics in every fold
-and keeps the best, fitted to all rows. Ranks of a few folds differ by chance too, so it also says which differences are more
-than that, and a random control takes part without being asked.
+``ExplainerSelector`` is to explainers what ``GridSearchCV`` is to parameters: it ranks them by several metrics in
+every fold and keeps the best, fitted to all rows. Ranks of a few folds differ by chance too, so it also says which
+differences are more than that, and a random control takes part without being asked.
 
 The data are scikit-learn's breast cancer measurements: 569 tumours, 30 columns, benign or malignant.
 """
@@ -61,8 +61,8 @@ explainers = {
 # %%
 # The choice
 # ----------
-# Four metrics of different families: does the output heed the columns that the attributions name, do similar rows get similar
-# attributions, do few columns carry them, do they add up to the output?
+# Four metrics of different families: does the output heed the columns that the attributions name, do similar rows get
+# similar attributions, do few columns carry them, do they add up to the output?
 
 metrics = ["faithfulness_correlation", "max_sensitivity", "sparseness", "completeness_gap"]
 selector = ExplainerSelector(explainers, metrics, cv=5, n_eval=20, random_state=0).fit(X, y)
@@ -79,6 +79,7 @@ CriticalDifferenceDisplay.from_selector(selector)
 plt.show()
 
 # %%
-# The lower the rank the better; a bar joins explainers that five folds and four metrics do not tell apart. DeepLIFT comes out
-# first, but integrated gradients and occlusion are as good as far as this can tell, so that one may take the fastest of them, or
-# the one that is easiest to tell a colleague about. Saliency is not told apart from the random control.
+# The lower the rank the better; a bar joins explainers that five folds and four metrics do not tell apart. DeepLIFT
+# comes out first, but integrated gradients and occlusion are as good as far as this can tell, so that one may take
+# the fastest of them, or the one that is easiest to tell a colleague about. Saliency is not told apart from the
+# random control.

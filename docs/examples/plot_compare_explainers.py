@@ -2,10 +2,10 @@
 Is one explainer better than another, and is it better than chance?
 ===================================================================
 
-Two explainers of the same network seldom say the same. Which of them should be believed can be measured: does the output
-change where the attributions say that it should (faithfulness), do the attributions add up to the output (completeness), do
-they stay when the network is trained on other rows (stability)? And since every measure has a scale of its own, what would
-an explainer score that draws its attributions at random?
+Two explainers of the same network seldom say the same. Which of them should be believed can be measured: does the
+output change where the attributions say that it should (faithfulness), do the attributions add up to the output
+(completeness), do they stay when the network is trained on other rows (stability)? And since every measure has a
+scale of its own, what would an explainer score that draws its attributions at random?
 """
 
 # %%
@@ -55,9 +55,9 @@ net = NeuralNetClassifier(
 pipeline = make_pipeline(columns, net)
 
 # %%
-# ``compare_explainers`` trains the Pipeline once in each fold and hands the trained one to all of them, so that what differs
-# is the explainer. None of them has a ``random_state``: each fold then gets seeds of its own, and their stability counts what
-# they owe to chance.
+# ``compare_explainers`` trains the Pipeline once in each fold and hands the trained one to all of them, so that what
+# differs is the explainer. None of them has a ``random_state``: each fold then gets seeds of its own, and their
+# stability counts what they owe to chance.
 
 explainers = {
     "Shapley values": ShapleyExplainer(pipeline, background_size=25),
@@ -77,7 +77,7 @@ table[measures].round(3)
 ComparisonDisplay.from_frame(table, measures=measures)
 
 # %%
-# Shapley values, integrated gradients and SHAP are faithful, add up to rounding, and largely agree, though they are found in
-# three different ways: that is a reason to believe any of them. LIME is nearly as faithful, but depends more on its draws.
-# Saliency is the most stable of all, and hardly better than chance at everything else: it is a slope, in units of output per
-# unit of each column, and not a share of the output. Stability alone is no virtue.
+# Shapley values, integrated gradients and SHAP are faithful, add up to rounding, and largely agree, though they are
+# found in three different ways: that is a reason to believe any of them. LIME is nearly as faithful, but depends more
+# on its draws. Saliency is the most stable of all, and hardly better than chance at everything else: it is a slope,
+# in units of output per unit of each column, and not a share of the output. Stability alone is no virtue.

@@ -2,9 +2,10 @@
 Does the network heed a concept that I have a word for?
 =======================================================
 
-"Well educated" is no column of the census table, nor is "works long hours". Concept activation vectors ask a network about
-such words: they take the direction in a layer that tells rows with the concept from rows without it, and ask for how many rows
-the output rises along it. A concept drawn at random is the control, and the test is held against random directions.
+"Well educated" is no column of the census table, nor is "works long hours". Concept activation vectors ask a network
+about such words: they take the direction in a layer that tells rows with the concept from rows without it, and ask
+for how many rows the output rises along it. A concept drawn at random is the control, and the test is held against
+random directions.
 """
 
 # %%
@@ -75,7 +76,8 @@ report[["tcav_score", "std", "random_score", "p_value", "significant", "accuracy
 # %%
 # Of the people whom the network gives ``<=50K``
 # ----------------------------------------------
-# For what share of them does the probability of that answer rise with the concept? At one half, the output does not heed it.
+# For what share of them does the probability of that answer rise with the concept? At one half, the output does not
+# heed it.
 
 fig, ax = plt.subplots(figsize=(8, 4), layout="constrained")
 colors = ["C0" if significant else "0.75" for significant in report["significant"]]
@@ -87,7 +89,8 @@ ax.legend(loc="lower right")
 plt.show()
 
 # %%
-# Along "never married" the answer becomes more certain for nearly everyone, along "well educated" and "works long hours" less
-# so for most. The lot is where it should be, in the middle and not significant, and its spread over the runs shows how much one
-# run by itself would be worth. "Born abroad" is a warning: it seems to speak for a good income as clearly as long hours do. A
-# vector is of all that its examples have in common, and those who were born abroad are alike in more than that.
+# Along "never married" the answer becomes more certain for nearly everyone, along "well educated" and "works long
+# hours" less so for most. The lot is where it should be, in the middle and not significant, and its spread over the
+# runs shows how much one run by itself would be worth. "Born abroad" is a warning: it seems to speak for a good
+# income as clearly as long hours do. A vector is of all that its examples have in common, and those who were born
+# abroad are alike in more than that.

@@ -2,12 +2,12 @@
 What would have to change for another answer?
 =============================================
 
-Someone who is told no may not ask why, but what to do about it. ``DecisionBoundaryExplainer`` looks for the nearest row to which
-the model gives another answer. Which columns may move is for the user to say: nobody gets younger, and nobody should be told to
-change their race.
+Someone who is told no may not ask why, but what to do about it. ``DecisionBoundaryExplainer`` looks for the nearest
+row to which the model gives another answer. Which columns may move is for the user to say: nobody gets younger, and
+nobody should be told to change their race.
 
-The data are the census income table, and the question is what would lift people above 50,000 dollars a year in the eyes of the
-model. That is no advice: the model knows who earns what, not what makes them earn it.
+The data are the census income table, and the question is what would lift people above 50,000 dollars a year in the
+eyes of the model. That is no advice: the model knows who earns what, not what makes them earn it.
 """
 
 # %%
@@ -81,8 +81,8 @@ pd.concat({when: rows[["education_num", "hours_per_week"]] for when, rows in bot
 # %%
 # One person, and all of them
 # ---------------------------
-# Left, for the one who is half-way down the list, what the model says at other numbers of years and hours, and the way to the boundary. Right, what everyone who
-# can be lifted by these two columns would need.
+# Left, for the one who is half-way down the list, what the model says at other numbers of years and hours, and the
+# way to the boundary. Right, what everyone who can be lifted by these two columns would need.
 
 fig, axes = plt.subplots(1, 2, figsize=(13, 5), layout="constrained")
 someone = people.iloc[[np.argsort(distance)[reachable.sum() // 2]]]
@@ -91,7 +91,9 @@ explainer.plot_boundary(
 )
 for i in np.flatnonzero(reachable):
     way = [people.iloc[i], nearest.iloc[i]]
-    axes[1].plot(*[[row[column] for row in way] for column in ("education_num", "hours_per_week")], color="0.7", zorder=1)
+    axes[1].plot(
+        *[[row[column] for row in way] for column in ("education_num", "hours_per_week")], color="0.7", zorder=1
+    )
 for rows, name in ((people[reachable], "now"), (nearest[reachable], "needed")):
     axes[1].scatter(rows["education_num"], rows["hours_per_week"], s=18, label=name, zorder=2)
 axes[1].set(xlabel="education_num", ylabel="hours_per_week")
@@ -100,5 +102,5 @@ plt.show()
 
 # %%
 # Many would need a degree rather than a few hours more, and the lines run upwards less than to the right. Some would
-# have to study to the end of the scale and work more hours than a week can bear: the model has an answer for them, but there is no
-# such way. For the others, more than half, these two columns do not suffice at all.
+# have to study to the end of the scale and work more hours than a week can bear: the model has an answer for them,
+# but there is no such way. For the others, more than half, these two columns do not suffice at all.

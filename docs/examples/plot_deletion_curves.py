@@ -2,11 +2,12 @@
 Does the model heed the columns that the explanation names?
 ===========================================================
 
-If an explanation names the columns that matter most, then taking these away, the most important first, should pull the output
-down fast, and putting them into a neutral row should raise it fast. That is a test which needs no ground truth, only the
-model. The curve of an order drawn at random shows what removing columns does anyway.
+If an explanation names the columns that matter most, then taking these away, the most important first, should pull
+the output down fast, and putting them into a neutral row should raise it fast. That is a test which needs no ground
+truth, only the model. The curve of an order drawn at random shows what removing columns does anyway.
 
-The data are scikit-learn's breast cancer measurements; the model is a support vector machine, so the explainers see outputs only.
+The data are scikit-learn's breast cancer measurements; the model is a support vector machine, so the explainers see
+outputs only.
 """
 
 # %%
@@ -61,6 +62,7 @@ for ax, kind in zip(axes, ("deletion", "insertion"), strict=True):
 plt.show()
 
 # %%
-# Both ways, Shapley values and occlusion name the columns that the model heeds, and the bands show that the difference to a random
-# order is not chance. Mutual information knows only one order for all tumours and stays behind, though it beats chance too.
-# The curves of a deletion turn up at the end, where columns go that speak against a benign tumour.
+# Both ways, Shapley values and occlusion name the columns that the model heeds, and the bands show that the
+# difference to a random order is not chance. Mutual information knows only one order for all tumours and stays
+# behind, though it beats chance too. The curves of a deletion turn up at the end, where columns go that speak against
+# a benign tumour.

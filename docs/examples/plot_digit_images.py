@@ -2,8 +2,9 @@
 What in the picture speaks for a digit?
 =======================================
 
-A convolutional network reads handwritten digits. Four methods say which pixels speak for its answer, on one scale: red raises
-the score of the class that it predicts, blue lowers it. They do not ask the same question, and do not give the same answer.
+A convolutional network reads handwritten digits. Four methods say which pixels speak for its answer, on one scale:
+red raises the score of the class that it predicts, blue lowers it. They do not ask the same question, and do not give
+the same answer.
 
 The data are scikit-learn's digits, 8 x 8 pixels.
 """
@@ -82,7 +83,7 @@ for ax, (name, explainer) in zip(axes.flat, explainers.items(), strict=True):
 plt.show()
 
 # %%
-# Integrated gradients and LRP all but agree: the foot of the twos and the left side of the six speak for them, the middle of the
-# stroke of a two against it, for there other digits have theirs. Guided backpropagation marks edges of the strokes, in the
-# background as well. Grad-CAM sees with the coarse eye of the last convolution, which has 4 x 4 places here: enough for large
-# photographs, too little for these.
+# Integrated gradients and LRP all but agree: the foot of the twos and the left side of the six speak for them, the
+# middle of the stroke of a two against it, for there other digits have theirs. Guided backpropagation marks edges of
+# the strokes, in the background as well. Grad-CAM sees with the coarse eye of the last convolution, which has 4 x 4
+# places here: enough for large photographs, too little for these.

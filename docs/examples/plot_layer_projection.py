@@ -2,8 +2,9 @@
 What does each layer know?
 ==========================
 
-From layer to layer a network may spread out what it needs and forget what it does not. Two ways to look at that: how much
-can be read off a layer by a linear model (a probe), and which rows a layer holds for alike, drawn in two dimensions.
+From layer to layer a network may spread out what it needs and forget what it does not. Two ways to look at that: how
+much can be read off a layer by a linear model (a probe), and which rows a layer holds for alike, drawn in two
+dimensions.
 
 The data are scikit-learn's digits.
 """
@@ -58,9 +59,9 @@ print(f"accuracy on held-out digits: {trained.score(X_test, y_test):.2f}")
 # %%
 # Probes
 # ------
-# ``LayerActivations`` turns rows into what the units of a layer say, and a probe is a Pipeline. Two questions are put: which
-# digit is it, and is it drawn with more ink than most? The network was never asked for the second. Without the
-# ``FrozenEstimator`` it would be trained again for each question.
+# ``LayerActivations`` turns rows into what the units of a layer say, and a probe is a Pipeline. Two questions are
+# put: which digit is it, and is it drawn with more ink than most? The network was never asked for the second. Without
+# the ``FrozenEstimator`` it would be trained again for each question.
 
 ink = X_test.sum(axis=1)
 questions = {"digit": y_test, "much ink": ink > np.median(ink)}
@@ -73,19 +74,26 @@ for layer in ("first", "second", "out"):
 # %%
 # Which digits are alike to a layer
 # ---------------------------------
-# By PCA, which shows distances as they are but only in two directions, and by t-SNE, which keeps neighbours together and nothing
-# else.
+# By PCA, which shows distances as they are but only in two directions, and by t-SNE, which keeps neighbours together
+# and nothing else.
 
 fig, axes = plt.subplots(1, 3, figsize=(15, 5), layout="constrained")
 for ax, layer, method in zip(axes, ("first", "out", "out"), ("pca", "pca", "tsne"), strict=True):
     ProjectionDisplay.from_estimator(
-        trained, X_test[:400], y_test[:400], layer=layer, method=method, random_state=0, name=f"{layer}, {method}", ax=ax
+        trained,
+        X_test[:400],
+        y_test[:400],
+        layer=layer,
+        method=method,
+        random_state=0,
+        name=f"{layer}, {method}",
+        ax=ax,
     )
 plt.show()
 
 # %%
-# The digit can be read off every layer. How much ink there was is known to the first layer and is gone, little by little, from the
-# later ones, although nobody told the network to forget it. The pictures of the first and the last layer by PCA look more alike
-# than they are: two directions hold about half of the variance of the one, and not all of the other. t-SNE
-# has the ten digits apart, and the few points in the wrong crowd are the ones that the network gets wrong. How far the crowds are
-# from each other means nothing.
+# The digit can be read off every layer. How much ink there was is best known to the first, and harder to read off the
+# later ones, although nobody told the network to forget it. By PCA the ten digits lie over each other in both layers:
+# two directions hold half of the variance of the first and less than all of the last, as is written above the
+# pictures. By t-SNE they are ten crowds, the fours and the zeros far from all others; but how far crowds are from
+# each other means nothing there.

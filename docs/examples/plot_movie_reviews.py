@@ -2,8 +2,9 @@
 Which words made the review a good one?
 =======================================
 
-A network that reads texts sees numbers: every word becomes an index, every index a vector. Attributions are taken at the
-vectors and added up for each word, so that the answer is in words, and the words of a sentence add up to its score.
+A network that reads texts sees numbers: every word becomes an index, every index a vector. Attributions are taken at
+the vectors and added up for each word, so that the answer is in words, and the words of a sentence add up to its
+score.
 
 The data are sentences of movie reviews that twenty readers found favourable or not.
 """
@@ -64,7 +65,8 @@ print(f"accuracy on held-out sentences: {(explainer.predict(test) == y_test).mea
 # %%
 # Sentences, and what their words add
 # -----------------------------------
-# Four sentences that the network has not seen in its training. The readers found the last one unfavourable, the others favourable.
+# Four sentences that the network has not seen in its training. The readers found the last one unfavourable, the
+# others favourable.
 
 sentences = [
     "A comedy that swings and jostles to the rhythms of life.",
@@ -78,7 +80,7 @@ AttributionDisplay.from_estimator(
 plt.show()
 
 # %%
-# The first two are read as their readers did (f(x) is above 0), and for words that one can point to, ``appealing`` above all. The
-# third is not: the network takes ``ultimately`` and even ``wins`` for bad signs. Nor is the last: ``doesn't`` counts against
-# it, as it should, but ``protagonist`` for it. This is a network that weighs words, and knows little of what a
-# sentence says; that it is right four times out of five does not show that, its words do.
+# The first two are read as their readers did (f(x) is above 0), and for words that one can point to, ``appealing``
+# above all. The third is not: the network takes ``ultimately`` and even ``wins`` for bad signs. Nor is the last:
+# ``doesn't`` counts against it, as it should, but ``protagonist`` for it. This is a network that weighs words, and
+# knows little of what a sentence says; that it is right four times out of five does not show that, its words do.

@@ -2,9 +2,10 @@
 How does the prediction change with a column?
 =============================================
 
-Partial dependence sets a column to one value in all rows and averages what the model says. Where columns hang together, that
-asks the model about rows that do not exist. Accumulated local effects ask only about small steps from rows that do exist, and add
-these up. Where the two agree, nothing hangs on it; where they part, the model was asked about something it has never seen.
+Partial dependence sets a column to one value in all rows and averages what the model says. Where columns hang
+together, that asks the model about rows that do not exist. Accumulated local effects ask only about small steps from
+rows that do exist, and add these up. Where the two agree, nothing hangs on it; where they part, the model was asked
+about something it has never seen.
 
 The data are 442 patients with diabetes, two of whose blood measurements, ``s1`` and ``s2``, are correlated by 0.9.
 """
@@ -57,15 +58,17 @@ for column, pd_importance, ale_importance in importances:
 # Those of ``bmi`` and of the two that are correlated, as scikit-learn's ``PartialDependenceDisplay`` draws them.
 
 columns = ["bmi", "s1", "s2"]
-fig, axes = plt.subplots(2, 3, figsize=(12, 7), sharey=True, layout="constrained")
-for row, explainer, name in zip(axes, (dependence, local), ("partial dependence", "accumulated local effects"), strict=True):
+fig, axes = plt.subplots(2, 3, figsize=(12, 7), sharey="row", layout="constrained")
+for row, explainer, name in zip(
+    axes, (dependence, local), ("partial dependence", "accumulated local effects"), strict=True
+):
     explainer.plot_dependence(columns, ax=row)
     for ax in row:
         ax.set_ylabel(name if ax is row[0] else "")
 plt.show()
 
 # %%
-# The body mass index raises the prediction, by either account. So do they agree on ``s1``, which lowers it. On ``s2`` they part, at
-# both ends, beyond the ticks that mark the deciles of the patients: partial dependence bends up on the right, where accumulated local
-# effects fall. A patient with an ``s2`` of 240 and the ``s1`` of another is one that nobody has met, and only the first
-# of the two asked the network about such patients.
+# The body mass index raises the prediction, by either account. So do they agree on ``s1``, which lowers it. On ``s2``
+# they part, at both ends, beyond the ticks that mark the deciles of the patients: partial dependence bends up on the
+# right, where accumulated local effects fall. A patient with an ``s2`` of 240 and the ``s1`` of another is one that
+# nobody has met, and only the first of the two asked the network about such patients.

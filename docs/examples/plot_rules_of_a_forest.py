@@ -2,8 +2,9 @@
 By which rules does a forest decide?
 ====================================
 
-A random forest of two hundred trees is not read by anyone. A surrogate imitates it by something that is: a small decision
-tree, or a short list of rules. How well it does so is its fidelity, and it should be asked for before the rules are believed.
+A random forest of two hundred trees is not read by anyone. A surrogate imitates it by something that is: a small
+decision tree, or a short list of rules. How well it does so is its fidelity, and it should be asked for before the
+rules are believed.
 
 The data are 178 wines from three growers, and the forest is scikit-learn's.
 """
@@ -40,8 +41,8 @@ print(f"fidelity (R2 on held-out wines): {rules.fidelity_:.2f}")
 # %%
 # How deep must a tree be?
 # ------------------------
-# The fidelity of trees of several depths answers that: it is the R2 with which the tree says what the forest says, on wines
-# that the tree was not fitted to.
+# The fidelity of trees of several depths answers that: it is the R2 with which the tree says what the forest says, on
+# wines that the tree was not fitted to.
 
 depths = [1, 2, 3, 4, 5]
 trees = [TreeSurrogateExplainer(forest, max_depth=depth, min_fidelity=None, **settings).fit(X) for depth in depths]
@@ -52,11 +53,18 @@ axes[0].axhline(rules.fidelity_, color="0.5", linestyle="--", label="list of thr
 axes[0].legend(loc="lower right")
 axes[0].set(xlabel="depth of the tree", ylabel="fidelity (R2 on held-out wines)", xticks=depths, ylim=(0, 1.02))
 AttributionDisplay.from_estimator(
-    trees[1], X_test, kind="bar", max_display=4, target_name="probability of the first grower", name="tree of depth 2", ax=axes[1]
+    trees[1],
+    X_test,
+    kind="bar",
+    max_display=4,
+    target_name="probability of the first grower",
+    name="tree of depth 2",
+    ax=axes[1],
 )
 plt.show()
 
 # %%
-# Two questions are enough for most of it: beyond a depth of two, the tree gains nothing. The list of rules comes closer to the
-# forest than the trees do, with thresholds on alcohol and proline that one could tell a colleague. A tree of depth 2 hardly asks
-# more than proline, but that is one way to imitate the forest, not the only one: the list does it with other columns.
+# Two questions are enough for most of it: beyond a depth of two, the tree gains nothing. The list of rules comes
+# closer to the forest than the trees do, with thresholds on alcohol and proline that one could tell a colleague. A
+# tree of depth 2 hardly asks more than proline, but that is one way to imitate the forest, not the only one: the list
+# does it with other columns.

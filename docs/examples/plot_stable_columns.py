@@ -2,9 +2,9 @@
 Which columns can be trusted?
 =============================
 
-An explanation is of one trained network. Had the training rows or the random seed been a little different, the network would
-have been another, and so might the explanation. ``explanation_stability`` trains again and tells what stays: which columns
-keep their place, and whether it is the rows or the seed that moves the others.
+An explanation is of one trained network. Had the training rows or the random seed been a little different, the
+network would have been another, and so might the explanation. ``explanation_stability`` trains again and tells what
+stays: which columns keep their place, and whether it is the rows or the seed that moves the others.
 
 The data are 178 Italian wines, 13 measurements of each, from three growers. A table so small leaves room for doubt.
 """
@@ -50,7 +50,8 @@ explainer = IntegratedGradientsExplainer(pipeline, target=0, random_state=0)
 # %%
 # Train again, and compare
 # ------------------------
-# Three folds are three sets of training rows; three further seeds are trainings on the same rows from other first weights.
+# Three folds are three sets of training rows; three further seeds are trainings on the same rows from other first
+# weights.
 
 settings = {"cv": 3, "sources": ("folds", "seeds"), "n_repeats": 4, "random_state": 0}
 single = explanation_stability(explainer, X, y, **settings)
@@ -58,16 +59,16 @@ for statement in single.statements:
     print(statement)
 
 # %%
-# ``columns`` has the evidence, column by column: the share of the attributions, how much it varies (as a share of itself), how
-# often two trainings agree on the sign, and the best and worst place it had.
+# ``columns`` has the evidence, column by column: the share of the attributions, how much it varies (as a share of
+# itself), how often two trainings agree on the sign, and the best and worst place it had.
 
 single.columns[["share", "variation", "sign_consistency", "rank_low", "rank_high", "unstable"]].round(2)
 
 # %%
 # A steadier model is a steadier explanation
 # ------------------------------------------
-# If most of the disagreement comes from the seed, the model should not hang on one seed. An ensemble of five networks is an
-# estimator like any other, and is explained in the same way.
+# If most of the disagreement comes from the seed, the model should not hang on one seed. An ensemble of five networks
+# is an estimator like any other, and is explained in the same way.
 
 ensemble = PredictiveDistribution(pipeline, method="ensemble", n_members=5)
 many = explanation_stability(IntegratedGradientsExplainer(ensemble, target=0, random_state=0), X, y, **settings)
@@ -82,7 +83,7 @@ for row, found, name in zip(axes, (single, many), ("one network", "an ensemble o
 plt.show()
 
 # %%
-# The reliability is the share of the variance of the attributions that is between wines rather than between trainings; the
-# ensemble's is higher, and the seed is no longer what most of the disagreement comes from. What is left is due to the rows,
-# and no further networks would remove it. So ``proline`` can be called important in either; which of the columns in
-# the middle comes before which is not to be read from any of these trainings.
+# The reliability is the share of the variance of the attributions that is between wines rather than between
+# trainings; the ensemble's is higher, and the seed is no longer what most of the disagreement comes from. What is
+# left is due to the rows, and no further networks would remove it. So ``proline`` can be called important in either;
+# which of the columns in the middle comes before which is not to be read from any of these trainings.

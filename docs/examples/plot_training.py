@@ -2,10 +2,10 @@
 When did the network learn what it knows?
 =========================================
 
-A loss curve says that a network learns, not what. Recorders are callbacks of skorch that look at a fixed sample of rows at the
-end of each epoch: at the weights, at the units, and at the attributions. They tell when a column came to matter, whether the
-explanation had settled when the training ended, and whether units died on the way. The weights are the same with them and
-without.
+A loss curve says that a network learns, not what. Recorders are callbacks of skorch that look at a fixed sample of
+rows at the end of each epoch: at the weights, at the units, and at the attributions. They tell when a column came to
+matter, whether the explanation had settled when the training ended, and whether units died on the way. The weights
+are the same with them and without.
 
 The data are scikit-learn's breast cancer measurements.
 """
@@ -66,7 +66,7 @@ TrainingDisplay.from_net(pipeline)
 plt.show()
 
 # %%
-# The loss says that little happens after the tenth epoch. The attributions say so too, epoch by epoch (solid lines, lower
-# right), but many small steps in the same direction add up: held against the last epoch (dashed), they still change in
-# the second half. The columns that matter most were found in the first few epochs and stayed ahead. No gradient vanishes, and
-# the few units that are dead were so early on.
+# The loss says that little happens after the tenth epoch. The attributions say so too, epoch by epoch (solid lines,
+# lower right), but many small steps in the same direction add up: held against the last epoch (dashed), they still
+# change in the second half. The columns that matter most were found in the first few epochs and stayed ahead. No
+# gradient vanishes, and the few units that are dead were so early on.

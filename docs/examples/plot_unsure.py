@@ -2,9 +2,9 @@
 Which columns make the network unsure?
 ======================================
 
-A network that says 0.6 may have seen many such people of whom 60 in 100 earn well, or none at all. An ensemble tells the two
-apart: where its members agree, the doubt is in the data; where they do not, it is for lack of data. And since the doubt is an
-output like any other, an explainer can say which columns it comes from.
+A network that says 0.6 may have seen many such people of whom 60 in 100 earn well, or none at all. An ensemble tells
+the two apart: where its members agree, the doubt is in the data; where they do not, it is for lack of data. And since
+the doubt is an output like any other, an explainer can say which columns it comes from.
 
 The data are the census income table, and the network is trained on only 2,000 people.
 """
@@ -55,7 +55,8 @@ ensemble.fit(X[:2000], y[:2000])
 # %%
 # Two kinds of doubt
 # ------------------
-# In nats: the aleatoric part is noise that no further rows would remove, the epistemic part is what the members disagree on.
+# In nats: the aleatoric part is noise that no further rows would remove, the epistemic part is what the members
+# disagree on.
 
 doubt = ensemble.uncertainty(people)
 wrong = (ensemble.predict(people) != truth).to_numpy()
@@ -70,7 +71,9 @@ explainer = IntegratedGradientsExplainer(ensemble, output="epistemic", random_st
 
 fig, axes = plt.subplots(1, 2, figsize=(13, 5), layout="constrained")
 axes[0].hist([doubt["epistemic"][~wrong], doubt["epistemic"][wrong]], bins=20, density=True, label=["right", "wrong"])
-axes[0].set(xlabel="epistemic uncertainty (nats)", ylabel="density of people", title="Where the ensemble is right, and wrong")
+axes[0].set(
+    xlabel="epistemic uncertainty (nats)", ylabel="density of people", title="Where the ensemble is right, and wrong"
+)
 axes[0].legend()
 AttributionDisplay.from_estimator(
     explainer, people, kind="beeswarm", max_display=8, target_name="epistemic uncertainty (nats)", ax=axes[1]
@@ -78,7 +81,7 @@ AttributionDisplay.from_estimator(
 plt.show()
 
 # %%
-# Where the ensemble is wrong, its members disagree more, but not by so much that one could tell the errors by it: most of what
-# is wrong here is noise in the data, as the table above says. What disagreement there is comes from age more than from any
-# other column, and the members are at odds about the oldest people (yellow, far to the right), of whom there are few. The
-# attributions are small numbers because the epistemic uncertainty is one.
+# Where the ensemble is wrong, its members disagree more, but not by so much that one could tell the errors by it:
+# most of what is wrong here is noise in the data, as the table above says. What disagreement there is comes from age
+# more than from any other column, and the members are at odds about the oldest people (yellow, far to the right), of
+# whom there are few. The attributions are small numbers because the epistemic uncertainty is one.

@@ -2,9 +2,9 @@
 What does this unit see?
 ========================
 
-Inside a network that reads images, each unit of a convolution answers to something. Network dissection finds out to what, by
-comparing the places where the unit is at its strongest with the places where a concept is. For that it must be known of every
-pixel what is there, so that the images of this example are generated: coloured, textured shapes.
+Inside a network that reads images, each unit of a convolution answers to something. Network dissection finds out to
+what, by comparing the places where the unit is at its strongest with the places where a concept is. For that it must
+be known of every pixel what is there, so that the images of this example are generated: coloured, textured shapes.
 """
 
 # %%
@@ -71,6 +71,7 @@ lost.round(3).tail(3)
 DissectionDisplay.from_top_images(dissection, test.images, n_top=6, max_units=5)
 
 # %%
-# These units light up wherever there is a magenta, a cyan or a red, be it a square, a stripe or the grid of a texture. Their
-# intersection over union is not high, though many times that of chance: each of them answers to a good part of the pixels of its
-# colour, not to all. The network was asked for colours, and it is colours that its units have learned to see.
+# These units light up wherever there is a magenta, a cyan or a red, be it a square, a stripe or the grid of a
+# texture. Their intersection over union is not high, though many times that of chance: each of them answers to a good
+# part of the pixels of its colour, not to all. The network was asked for colours, and it is colours that its units
+# have learned to see.

@@ -2,9 +2,10 @@
 Why this person, and how sure is the explanation?
 =================================================
 
-A model says that someone earns little, and someone asks why. Shapley values share the answer out among the columns, but on
-more than a handful of columns they are usually estimated from a sample of coalitions, and an estimate has an error. This
-example explains one person of the census table, shows how far a sampled explanation may be off, and puts SHAP beside it.
+A model says that someone earns little, and someone asks why. Shapley values share the answer out among the columns,
+but on more than a handful of columns they are usually estimated from a sample of coalitions, and an estimate has an
+error. This example explains one person of the census table, shows how far a sampled explanation may be off, and puts
+SHAP beside it.
 
 The model is scikit-learn's gradient boosting: nothing here needs a network.
 """
@@ -12,8 +13,8 @@ The model is scikit-learn's gradient boosting: nothing here needs a network.
 # %%
 # The model, and the person
 # -------------------------
-# Boosting takes the table as it is, categories and missing values included. The person is the one of 200 about whom the
-# model is least sure.
+# Boosting takes the table as it is, categories and missing values included. The person is the one of 200 about whom
+# the model is least sure.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -40,8 +41,8 @@ print(person.T.to_string(header=False))
 # %%
 # The exact values, and SHAP's
 # ----------------------------
-# ``ShapleyExplainer`` enumerates all coalitions where that is affordable, and on this table it is: its values are exact for
-# the background rows it has. SHAP's kernel algorithm draws 500 coalitions. Both get the same background.
+# ``ShapleyExplainer`` enumerates all coalitions where that is affordable, and on this table it is: its values are
+# exact for the background rows it has. SHAP's kernel algorithm draws 500 coalitions. Both get the same background.
 
 settings = {"background_size": 50, "random_state": 0}
 shapley = ShapleyExplainer(model, **settings).fit(X[:2000])
@@ -53,19 +54,21 @@ print(f"ours: the gap to f(x) is {exact.completeness_gap[0]:.1e}")
 print(f"largest difference of SHAP's values from the exact ones: {np.abs(peer.values - exact.values).max():.3f}")
 
 fig, axes = plt.subplots(2, 1, figsize=(8, 9), sharex=True, layout="constrained")
-for ax, explainer, name in zip(axes, (shapley, shap_explainer), ("exact Shapley values", "SHAP, 500 coalitions"), strict=True):
+for ax, explainer, name in zip(
+    axes, (shapley, shap_explainer), ("exact Shapley values", "SHAP, 500 coalitions"), strict=True
+):
     AttributionDisplay.from_estimator(
         explainer, person, kind="waterfall", max_display=8, target_name="log-odds of >50K", name=name, ax=ax
     )
 
 # %%
-# The two tell the same story: the same base value, the same columns in the same order, the same directions. Schooling and
-# marriage lift this person from well below even odds to just above them.
+# The two tell the same story: the same base value, the same columns in the same order, the same directions. Schooling
+# and marriage lift this person from well below even odds to just above them.
 #
 # How sure is an estimate?
 # ------------------------
-# With few coalitions the values are estimates. Each comes with a standard error, which is found from the coalitions alone.
-# Here the exact values are at hand, so that it can be seen whether the errors are what they were said to be.
+# With few coalitions the values are estimates. Each comes with a standard error, which is found from the coalitions
+# alone. Here the exact values are at hand, so that it can be seen whether the errors are what they were said to be.
 
 few = ShapleyExplainer(model, algorithm="kernel", n_coalitions=64, **settings).fit(X[:2000]).explain(person)
 
@@ -88,5 +91,5 @@ fig.legend(loc="outside upper center", ncols=2)
 plt.show()
 
 # %%
-# Most of the intervals hold the exact value, as they should; all errors are small beside the values themselves, which go up
-# to 0.66. SHAP, from more coalitions, is about as close or closer, but does not say how close.
+# Most of the intervals hold the exact value, as they should; all errors are small beside the values themselves, which
+# go up to 0.66. SHAP, from more coalitions, is about as close or closer, but does not say how close.
