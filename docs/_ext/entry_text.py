@@ -29,7 +29,7 @@ def entry_text(each: PublicObject) -> str:
         "Cost": found.cost,
         "Adds up": _capital(found.adds_up),
         "Needs": _capital(found.needs) + (f"; {_list(found.inputs)}" if found.inputs else ""),
-        "References": " ".join(found.references),
+        "References": "\n\n   ".join(found.references),
     }
     lines += [f":{title}: {said}" for title, said in facts.items() if said]
     return "\n".join(lines) + "\n"

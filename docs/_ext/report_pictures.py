@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 DOCS = Path(__file__).parents[1]
-PARTS = {"report": ("body", 640), "report_columns": ("#section-columns", 750)}  # where a picture begins, its height
+PARTS = {"report": ("body", 640), "report_columns": ("#section-columns", 760)}  # where a picture begins, its height
 
 
 def take(report: Path) -> None:
