@@ -5,11 +5,11 @@ from __future__ import annotations
 from numbers import Real
 
 import numpy as np
-from sklearn.utils import Bunch
 
 from sklearn_xai._checks import check_whole
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed, own_random_state
+from sklearn_xai.base.findings import Findings
 from sklearn_xai.base.nearby import numbers_of
 from sklearn_xai.engines.agreement import cosine, spearman
 from sklearn_xai.metrics._judged import check_explainer
@@ -176,7 +176,7 @@ class Cascade:
         for step in track(range(len(self.layers)), f"{self.metric}: layers", verbose=verbose):
             pairs = zip(trained, self.randomised(step, explain), strict=True)
             found.append(np.mean([compare(*map(np.abs, pair) if absolute else pair) for pair in pairs], axis=0))
-        return Bunch(layers=list(self.layers), similarity=np.stack(found))
+        return Findings(layers=list(self.layers), similarity=np.stack(found))
 
     def _noisy_copies(self, n_samples, noise):
         """Return a function that yields the rows with noise, the same in each call."""

@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 from sklearn.utils import Bunch
 
+from sklearn_xai.base.findings import Findings
 from sklearn_xai.model_selection._pairs import MEASURES, pairwise_agreement, refits_interval, rows_interval
 from sklearn_xai.model_selection._statements import statements_of
 from sklearn_xai.model_selection._unstable import column_table, effective_k, mean_sizes, top_members
@@ -45,7 +46,7 @@ def summarise(
     per_row = {measure: agreement[measure].mean(axis=0) for measure in MEASURES}
     of_columns, same_top = _of_columns(flat, pairs, pair_sources, names, effective_k(top_k, flat.shape[2]))
     means = {measure: agreement[measure].mean(axis=1) for measure in MEASURES} | {"same_top": same_top}
-    found = Bunch(
+    found = Findings(
         **agreement,
         pairs=pairs,
         pair_sources=pair_sources,

@@ -27,6 +27,8 @@ import numpy as np
 from scipy.optimize import nnls
 from sklearn.utils import Bunch
 
+from sklearn_xai.base.findings import Findings
+
 SOURCES = ("folds", "seeds", "backgrounds", "noise")
 
 _CHUNK_CELLS = 2**21
@@ -65,7 +67,7 @@ def variance_components(attributions, conditions, feature_names) -> Bunch:
     variance = {name: float(overall[_of(components, name)].sum()) for name in names}
     total = sum(variance.values())
     table = {name: by_player[_of(components, name)].sum(axis=0) for name in names}
-    return Bunch(
+    return Findings(
         components=variance,
         shares={name: value / total if total > 0 else 0.0 for name, value in variance.items()},
         disagreement=float(total),

@@ -7,11 +7,12 @@ from collections import namedtuple
 import numpy as np
 from sklearn.base import clone
 from sklearn.metrics import pairwise_distances
-from sklearn.utils import Bunch, check_array, gen_batches
+from sklearn.utils import check_array, gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_xai._checks import check_choice, check_whole
 from sklearn_xai._rng import draw_seed, isolated_rng, own_random_state
+from sklearn_xai.base.findings import Findings
 from sklearn_xai.network._embedding_tables import as_query
 from sklearn_xai.network._neighbour_preservation import neighbour_preservation
 from sklearn_xai.tables import is_frame
@@ -199,7 +200,7 @@ class VectorQueries:
         found = neighbour_preservation(query.vectors, coordinates, k, self.metric)
         measures = {name: getattr(found, name) for name in ("kept", "trustworthiness", "continuity")}
         table = pd.DataFrame({"word": query.labels, **measures})
-        return Bunch(
+        return Findings(
             **{name: float(values.mean()) for name, values in measures.items()},
             chance=k / (len(coordinates) - 1),
             words=table.sort_values(list(measures), kind="stable", ignore_index=True),

@@ -6,11 +6,11 @@ from numbers import Real
 
 import numpy as np
 import torch
-from sklearn.utils import Bunch
 
 from sklearn_xai._checks import check_choice, check_whole
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed, own_random_state
+from sklearn_xai.base.findings import Findings
 from sklearn_xai.network._inside import Look
 from sklearn_xai.network._top_rows import TopRows
 from sklearn_xai.network.activations import pool
@@ -89,7 +89,7 @@ def _top(look, X, n_top, pooling):
         is_nan[rows] = found.isnan().any(dim=1).cpu().numpy()
         top.update(found, rows.start)
     look._check_no_nan(is_nan, X)
-    return Bunch(rows=top.rows.cpu().numpy(), activations=top.values.cpu().numpy(), layer=look.layers_[0])
+    return Findings(rows=top.rows.cpu().numpy(), activations=top.values.cpu().numpy(), layer=look.layers_[0])
 
 
 def maximise_activation(
@@ -208,7 +208,7 @@ def maximise_activation(
     rng = np.random.RandomState(draw_seed(own_random_state(random_state)))
     first = ascent.start(start, rng)
     x, activations, before = ascent.climb(first, n_steps, learning_rate, jitter, tv_weight, l2_weight, rng)
-    return Bunch(
+    return Findings(
         inputs=x,
         activations=activations,
         start_activations=before,

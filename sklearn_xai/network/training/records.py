@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sklearn_xai.base.findings import listed
+
 OVERALL = "(all)"  # what a table calls the place of a statistic of all layers, parameters or columns together
 
 
@@ -45,6 +47,14 @@ class TrainingRecords(list):
         super().__init__(records)
         self.name = name
         self.place = place
+
+    def __repr__(self):
+        places = {place: None for record in self for place in record["values"]}
+        epochs = f"epochs {self.epochs[0]} to {self.epochs[-1]} ({len(self)} recorded)" if self else "no epoch"
+        seen = f"{epochs}, {len(places)} {self.place}{'' if len(places) == 1 else 's'}"
+        named = f" ({listed(places)})" if places else ""
+        of = f" of {self.name}" if self.name else ""
+        return f"<{type(self).__name__}{of}: {seen}{named}; to_frame() has the numbers>"
 
     @property
     def epochs(self):
