@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 
+from sklearn_xai._typing import Table
 from sklearn_xai.tables import is_frame
 
 _MAX_LEVELS = 100  # most frequent values of a column that are told apart
@@ -33,10 +36,10 @@ class TableEncoder:
         The values of each category, in their order (that of a pandas categorical, else sorted); None for a number.
     """
 
-    def __init__(self, one_hot=True):
+    def __init__(self, one_hot: bool = True) -> None:
         self.one_hot = one_hot
 
-    def fit(self, X):
+    def fit(self, X: Table) -> Self:
         """Learn the kinds and values of the columns of X."""
         frame = _as_frame(X)
         self.names = [str(name) for name in X.columns] if is_frame(X) else [f"x{j}" for j in range(X.shape[1])]
@@ -50,13 +53,13 @@ class TableEncoder:
         self.feeds, self.levels = np.array(feeds, dtype=int), levels
         return self
 
-    def transform(self, X):
+    def transform(self, X: Table) -> np.ndarray:
         """Return a table as numbers, shape (n_rows, n_outputs), float64."""
         frame = _as_frame(X)
         parts = [self._encode(frame.iloc[:, j], j) for j in range(frame.shape[1])]
         return np.concatenate(parts, axis=1) if parts else np.empty((len(frame), 0))
 
-    def codes(self, X):
+    def codes(self, X: Table) -> np.ndarray:
         """Return one number for each cell: numbers as they are, the places of categories' values, -1 for unknown ones.
 
         Parameters
@@ -85,7 +88,7 @@ class TableEncoder:
         return np.column_stack([found, np.isnan(codes)]) if self._missing[j] else found
 
     @property
-    def output_names(self):
+    def output_names(self) -> list[str]:
         """The name of each output: that of its column, with the value where it stands for one."""
         return [
             self.names[j] if level is None else f"{self.names[j]} = {level}"
@@ -93,11 +96,11 @@ class TableEncoder:
         ]
 
     @property
-    def is_category(self):
+    def is_category(self) -> np.ndarray:
         """Whether each column is a category, bool ndarray of shape (n_columns,)."""
         return np.array([values is not None for values in self.categories], dtype=bool)
 
-    def fold(self, values):
+    def fold(self, values: np.ndarray) -> np.ndarray:
         """Add up, over the outputs of each column, (n_rows, n_outputs) -> (n_rows, n_columns)."""
         matrix = np.zeros((len(self.feeds), len(self.categories)))
         matrix[np.arange(len(self.feeds)), self.feeds] = 1

@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
+from sklearn_xai._typing import Table
 
-def is_frame(X):
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def is_frame(X: Any) -> TypeGuard[pd.DataFrame]:
     """Whether X is a pandas DataFrame, without importing pandas."""
     return hasattr(X, "iloc") and hasattr(X, "columns")
 
 
-def is_dask(X):
+def is_dask(X: Any) -> bool:
     """Whether X is a dask collection, without importing dask."""
     return hasattr(type(X), "__dask_graph__")
 
 
-def columns_of_no_numbers(X):
+def columns_of_no_numbers(X: Any) -> list[Any]:
     """Return the names of the columns of a DataFrame whose types are none of numbers or truth values."""
     kinds = zip(X.columns, X.dtypes, strict=True)
     return [str(name) for name, dtype in kinds if not getattr(dtype, "_is_numeric", dtype.kind in "fiub")]
 
 
-def take_rows(X, rows):
+def take_rows(X: Any, rows: Any) -> Any:
     """Return some rows of a DataFrame or array: ``rows`` is a slice, an index array or a mask."""
     return X.iloc[rows] if is_frame(X) else X[rows]
 
 
-def stack_rows(*tables):
+def stack_rows(*tables: Table) -> Table:
     """Put tables of the same columns on top of each other; categories and types are kept."""
     if is_frame(tables[0]):
         import pandas as pd
@@ -37,7 +44,7 @@ def stack_rows(*tables):
     return np.concatenate(tables)
 
 
-def assemble(X, sources):
+def assemble(X: Table, sources: np.ndarray) -> Table:
     """Return rows that take each column from a row of its own.
 
     Parameters
@@ -60,7 +67,7 @@ def assemble(X, sources):
     return table
 
 
-def value_codes(X, columns=None):
+def value_codes(X: Table, columns: Iterable[int] | None = None) -> np.ndarray:
     """Number the values of each column: the same number for the same value, 1 and True being two, missing a value too.
 
     Parameters
@@ -90,7 +97,7 @@ def _objects(values):
         return np.arange(len(values))
 
 
-def as_codes(X):
+def as_codes(X: Table) -> np.ndarray:
     """Return a table as numbers: numeric columns as they are, categories by their order, others by sorted values."""
     if not is_frame(X):
         X = np.asarray(X)
@@ -113,7 +120,7 @@ def as_codes(X):
     return codes
 
 
-def as_shown(X):
+def as_shown(X: Table) -> np.ndarray:
     """Return a table as it is to be read: an array with NaN for what is missing and dates as text, as shap plots it."""
     numbers = np.asarray(X)
     if numbers.dtype.kind in "fiub":
@@ -138,11 +145,11 @@ class PackedTable:
     table : DataFrame
     """
 
-    def __init__(self, table):
+    def __init__(self, table: pd.DataFrame) -> None:
         self.names = list(table.columns)
         self.columns = [_packed_column(table.iloc[:, j]) for j in range(table.shape[1])]
 
-    def unpack(self):
+    def unpack(self) -> pd.DataFrame:
         """Return the DataFrame."""
         import pandas as pd
 
@@ -179,7 +186,7 @@ def _unpacked_column(packed):
     return pd.array(packed["values"], dtype=packed["dtype"]) if "dtype" in packed else packed["values"]
 
 
-def pack_tables(value, known=None):
+def pack_tables(value: Any, known: dict[int, Any] | None = None) -> Any:
     """Return a state in which every DataFrame is packed, also inside the package's own objects, which are copied."""
     known = {} if known is None else known
     if id(value) in known:
@@ -198,7 +205,7 @@ def pack_tables(value, known=None):
     return known[id(value)]
 
 
-def unpack_tables(value, known=None):
+def unpack_tables(value: Any, known: Any = None) -> Any:
     """Return a state that ``pack_tables`` made with its DataFrames; the package's own objects are filled in place."""
     known = {} if known is None else known
     if id(value) in known:

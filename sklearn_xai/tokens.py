@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable, Sequence
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xai._compat import Interval, RealNotInt, fit_context
 from sklearn_xai._docs import Documented
+from sklearn_xai._typing import Transformed
 
 PADDING, UNKNOWN = 0, 1
 _SPECIAL = ["", "<unknown>"]  # the words of these two ids
@@ -111,13 +115,13 @@ class TokenEncoder(Documented, TransformerMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        max_length=None,
-        max_tokens=None,
-        min_df=1,
-        lowercase=True,
-        token_pattern=r"\w+(?:['\u2019]\w+)*",
-        tokenizer=None,
-    ):
+        max_length: int | None = None,
+        max_tokens: int | None = None,
+        min_df: int | float = 1,
+        lowercase: bool = True,
+        token_pattern: str = r"\w+(?:['\u2019]\w+)*",
+        tokenizer: Callable[[str], Sequence[str]] | None = None,
+    ) -> None:
         self.max_length = max_length
         self.max_tokens = max_tokens
         self.min_df = min_df
@@ -126,7 +130,7 @@ class TokenEncoder(Documented, TransformerMixin, BaseEstimator):
         self.tokenizer = tokenizer
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Learn which words there are.
 
         Parameters
@@ -148,7 +152,7 @@ class TokenEncoder(Documented, TransformerMixin, BaseEstimator):
         self.padding_id_, self.unknown_id_ = PADDING, UNKNOWN
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> Transformed:
         """Return the ids of the words of each text.
 
         Parameters
@@ -164,7 +168,7 @@ class TokenEncoder(Documented, TransformerMixin, BaseEstimator):
         rows = [[known.get(self._key(word), UNKNOWN) for word in text] for text in self._words(X)]
         return self._padded(rows, PADDING, np.int64)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Return the word of each id.
 
         Parameters
@@ -185,7 +189,7 @@ class TokenEncoder(Documented, TransformerMixin, BaseEstimator):
             )
         return np.array([*_SPECIAL, *self.vocabulary_], dtype=object)[ids]
 
-    def tokenize(self, X):
+    def tokenize(self, X: ArrayLike) -> np.ndarray:
         """Return the words of each text as they were written, at the places of their ids.
 
         Parameters
@@ -200,7 +204,7 @@ class TokenEncoder(Documented, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return self._padded(self._words(X), "", object)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return "token_0", "token_1", ...: the places of a row.
 
         Parameters

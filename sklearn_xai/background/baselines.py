@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sklearn_xai._typing import Baseline, Table
 from sklearn_xai.encoding import TableEncoder
 from sklearn_xai.tables import assemble
 
@@ -11,7 +12,7 @@ BASELINES = ("zero", "mean", "median", "min", "max", "pad", "sample")
 """Names of baselines that `resolve_baseline` knows."""
 
 
-def resolve_baseline(baseline, inputs, caller):
+def resolve_baseline(baseline: Baseline, inputs: np.ndarray, caller: str) -> np.ndarray:
     """Return the baseline rows of a path, shape (n_baselines, ...), in the space of the model's inputs.
 
     Parameters
@@ -50,7 +51,7 @@ def resolve_baseline(baseline, inputs, caller):
     return rows.astype(inputs.dtype)
 
 
-def typical_row(X):
+def typical_row(X: Table) -> Table:
     """Return one row of observed values that stand for their columns, with the types of X.
 
     A number or date is the lower median of those that are not missing, anything else the most frequent value; of a

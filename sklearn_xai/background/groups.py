@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Integral
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import DTypeLike
 
+from sklearn_xai._checks import is_whole
+from sklearn_xai._typing import Table
 from sklearn_xai.encoding import TableEncoder
 from sklearn_xai.tables import take_rows
 
@@ -14,7 +19,12 @@ _ASSOCIATED = 0.5  # mean association within a group
 _NAMED = 3  # columns of a group that its name spells out
 
 
-def resolve_groups(feature_groups, names, caller, X=None):
+def resolve_groups(
+    feature_groups: Mapping[str, Any] | Literal["correlated"] | None,
+    names: np.ndarray,
+    caller: str,
+    X: Table | None = None,
+) -> tuple[np.ndarray, list[np.ndarray]]:
     """Turn ``feature_groups`` into the players: what is attributed to, removed and ranked as one.
 
     Parameters
@@ -40,14 +50,14 @@ def resolve_groups(feature_groups, names, caller, X=None):
     if isinstance(feature_groups, str):
         feature_groups = correlated_groups(X, names)
     position = {name: j for j, name in enumerate(names)}
-    owner = {}
+    owner: dict[int, str] = {}
     groups = []
     for group, columns in feature_groups.items():
         columns = [columns] if isinstance(columns, (str, Integral)) else list(columns)
         found = []
         for column in columns:
-            j = position.get(column, column)
-            if not isinstance(j, Integral) or isinstance(j, bool) or not 0 <= j < n:
+            j: Any = position.get(column, column)
+            if not is_whole(j) or j >= n:
                 raise ValueError(
                     f"The 'feature_groups' parameter of {caller} names the column {column!r} in group {group!r}, which "
                     f"is not in the table. Its columns are: {_listed(names)}."
@@ -75,7 +85,7 @@ def _listed(names, most=12):
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def group_matrix(members, n_columns, dtype=np.float64):
+def group_matrix(members: list[np.ndarray], n_columns: int, dtype: DTypeLike = np.float64) -> np.ndarray:
     """Return the 0/1 matrix (n_columns, n_players) that adds the attributions of columns up to those of players."""
     matrix = np.zeros((n_columns, len(members)), dtype=dtype)
     for player, columns in enumerate(members):
@@ -84,7 +94,7 @@ def group_matrix(members, n_columns, dtype=np.float64):
 
 
 # ---------------------------------------------------------------------- columns that go together
-def correlated_groups(X, names):
+def correlated_groups(X: Table, names: np.ndarray) -> dict[str, list[int]]:
     """Return groups of columns that go together: average linkage of ``1 - association``, cut at 0.5.
 
     Parameters
@@ -121,7 +131,7 @@ def _joined(columns, names, groups):
     return name
 
 
-def association(X):
+def association(X: Table) -> np.ndarray:
     """Return how closely each two columns of a table go together, from 0 to 1.
 
     It is the absolute Spearman correlation of two columns of numbers (dates, booleans), the correlation ratio of the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sklearn_xai._typing import Table
 from sklearn_xai.encoding import TableEncoder
 
 _CELLS = 2**21  # distances held at once
@@ -30,7 +31,7 @@ class Neighbours:
     n_neighbours : int
     """
 
-    def __init__(self, background, members):
+    def __init__(self, background: Table, members: list[np.ndarray]) -> None:
         self.members = members
         self.encoder = TableEncoder(one_hot=False).fit(background)
         self.codes = self.encoder.codes(background).T.copy()
@@ -44,7 +45,7 @@ class Neighbours:
         self._rank = np.empty(n)
         self._rank[self._order] = np.arange(n)
 
-    def find(self, X, kept):
+    def find(self, X: Table, kept: np.ndarray) -> np.ndarray:
         """Return the neighbours of each row in each coalition, nearest first.
 
         Parameters

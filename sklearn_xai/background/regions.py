@@ -5,9 +5,10 @@ from __future__ import annotations
 from numbers import Integral
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
-def image_groups(feature_groups, shape, caller):
+def image_groups(feature_groups: ArrayLike, shape: tuple[int, ...], caller: str) -> tuple[np.ndarray, list[np.ndarray]]:
     """Return the players of images: what is attributed to and removed as one, all channels together.
 
     Parameters

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from sklearn_xai._rng import draw_seed
+from sklearn_xai._typing import Table
 from sklearn_xai.encoding import TableEncoder
 from sklearn_xai.tables import is_frame, take_rows
 
@@ -15,7 +18,7 @@ _MOST_CANDIDATES = 1_000  # rows from which balanced ones are chosen
 _SWEEPS = 3
 
 
-def sample_rows(X, size, rng):
+def sample_rows(X: Table, size: int | None, rng: np.random.RandomState) -> Table:
     """Draw at most ``size`` rows without replacement, in their order; all rows when ``size`` is None."""
     n = X.shape[0]
     if size is None or n <= size:
@@ -23,7 +26,7 @@ def sample_rows(X, size, rng):
     return take_rows(X, np.sort(rng.choice(n, size, replace=False)))
 
 
-def cluster_rows(X, size, rng):
+def cluster_rows(X: Table, size: int, rng: np.random.RandomState) -> Table:
     """Draw ``size`` rows, as many from each k-means cluster as its share of the rows.
 
     There are as many clusters as rows to draw, at most 100. The rows are put in the order of the clusters in their
@@ -53,7 +56,7 @@ def cluster_rows(X, size, rng):
     return take_rows(X, stratify(size, rng, distance, place[clusters.labels_]))
 
 
-def strata_rows(X, size, rng, outputs):
+def strata_rows(X: Table, size: int, rng: np.random.RandomState, outputs: Callable[[Table], np.ndarray]) -> Table:
     """Draw ``size`` rows, one from each of as many equal strata of the explained output.
 
     Parameters
@@ -69,7 +72,7 @@ def strata_rows(X, size, rng, outputs):
     return X if len(X) <= size else take_rows(X, stratify(size, rng, *outputs(X)))
 
 
-def balanced_rows(X, size, rng):
+def balanced_rows(X: Table, size: int, rng: np.random.RandomState) -> Table:
     """Draw ``size`` rows whose means of columns are close to those of all rows.
 
     Rows drawn at random are exchanged, one after the other, for the row that brings the means closest (numbers and
