@@ -27,7 +27,7 @@ OF_TABLES = (
 )
 OF_IMAGES = ("IntegratedGradients", "Saliency", "GradCAM", "Occlusion", "SHAP", "Random")
 _NOT_OF = {True: {"PermutationImportance"}, False: {"IntegratedGradients", "Saliency", "GradCAM"}}  # networks, others
-PROBE_ROWS, _EXPLAINED_ROWS = 64, 4
+PROBE_ROWS, _EXPLAINED_ROWS = 64, 2
 CONTROL, REFERENCE = "RandomExplainer", "SHAPExplainer"
 
 

@@ -56,6 +56,10 @@ def picture(draw: Callable[[Axes], Any], size: tuple[float, float], alt: str, ca
     >>> "currentColor" in picture(lambda ax: ax.set_title("a"), (3, 2), "Empty axes.").svg
     True
     """
+    return Figure(_drawn(draw, size), alt, caption)
+
+
+def _drawn(draw: Callable[[Axes], Any], size: tuple[float, float]) -> str:
     import matplotlib
     from matplotlib.figure import Figure as Canvas
 
@@ -70,7 +74,7 @@ def picture(draw: Callable[[Axes], Any], size: tuple[float, float], alt: str, ca
         draw(figure.subplots())
         _prepare(figure)
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return Figure(_in_page_colors(buffer.getvalue()), alt, caption)
+    return _in_page_colors(buffer.getvalue())
 
 
 def _prepare(figure: Any) -> None:

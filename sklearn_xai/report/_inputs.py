@@ -92,12 +92,12 @@ def check(report: Any) -> Inputs:
     """
     if n_rows(report.X) == 0:
         raise ValueError(f"{CALLER}: X must have rows. Got none.")
+    if report.cv is None:
+        raise ValueError(f"The 'cv' parameter of {CALLER} must give at least 2 folds. Got None.")
     X, y, task = checked_inputs(report.estimator, report.X, report.y, report.cv, CALLER)
     _check_table(X, y, task)
     final = split_pipeline(report.estimator, as_network=False)[1]
     as_it_stands = is_as_it_stands(report.estimator) or is_as_it_stands(final)
-    if report.cv is None:
-        raise ValueError(f"The 'cv' parameter of {CALLER} must give at least 2 folds. Got None.")
     splits = split_rows(y, report.cv, None, task, CALLER)
     if len(splits) < 2:
         raise ValueError(f"The 'cv' parameter of {CALLER} must give at least 2 folds. Got {len(splits)}.")

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sklearn_xai.display import AttributionDisplay
+from sklearn_xai.display._common import ANNOTATION_SIZE, shorten
 from sklearn_xai.model_selection.inputs import take_rows
 from sklearn_xai.report._content import Block, Figure, Row, Rows, Section
 from sklearn_xai.report._figures import picture
-from sklearn_xai.report._words import counted, output_words, short, text_of
+from sklearn_xai.report._words import counted, label, output_words, short, text_of
 from sklearn_xai.tables import is_frame
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ def _images(found: Findings, what: str) -> list[Block]:
     for name, explanation in found.explanations.items():
         n = min(_IMAGES if name == found.main else _OTHER_IMAGES, len(found.shown))
         some = np.unique(np.linspace(0, len(found.shown) - 1, n).round().astype(int))
-        drawn = _image(found, name, explanation, some, [f"{found.shown[i]}: {predicted[i]}" for i in some], what)
+        labels = [f"row {found.shown[i]}: {label(predicted[i])}" for i in some]
+        drawn = _image(found, name, explanation, some, labels, what)
         blocks = [drawn, *blocks] if name == found.main else [*blocks, drawn]
     return blocks
 
@@ -117,10 +119,12 @@ def _image(found: Findings, name: str, explanation: Any, some: np.ndarray, label
     values, data = np.asarray(explanation.values)[some], np.asarray(explanation.data)[some]
 
     def draw(ax: Any) -> None:
-        display = AttributionDisplay(values, data=data, row_names=labels, target_name=what, name=name)
+        display = AttributionDisplay(values, data=data, target_name=what, name=name)
         display.plot("image", max_display=None, overlay=True, ax=ax)
+        for place, text in zip(display.image_axes_[:, -1], labels, strict=True):
+            place.set_title(shorten(text), fontsize=ANNOTATION_SIZE, loc="left")
 
     n_lines = -(-len(some) // 4)
     alt = f"{counted(len(some), 'image')}; red where a pixel raises the {what} by {name}, blue where it lowers it."
-    caption = f"Beside each image its row and the predicted class, by {name}."
+    caption = f"Above each image its row and what is predicted; explained by {name}."
     return picture(draw, (7.6, 1.2 + 1.9 * n_lines), alt, caption)
