@@ -18,13 +18,20 @@ Otherwise the network is used whole. Never wrong, sometimes faster.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from sklearn_xai.models.image_layout import takes_channels_last
+
+if TYPE_CHECKING:
+    from sklearn_xai.models.inside import InsideModel
+    from sklearn_xai.models.network import Network
 
 # Operations that are affine, or linear in each factor: whether their composition is affine is then decided exactly, up
 # to rounding, by evaluating it at random points.
@@ -52,7 +59,12 @@ class Split:
     Use all three functions inside ``network.frozen()``.
     """
 
-    def __init__(self, network, path=None, skipped=()):
+    def __init__(
+        self,
+        network: Network | InsideModel,
+        path: str | None = None,
+        skipped: Sequence[tuple[str, tuple[int, ...]]] = (),
+    ) -> None:
         self.network = network
         self.path = path  # dotted name of the layer the head ends with
         self.skipped = tuple(skipped)  # layers inside the head, not run with the tail
@@ -60,32 +72,32 @@ class Split:
         self.in_place = True  # whether the tail may write to what it is given
 
     @property
-    def found(self):
+    def found(self) -> bool:
         """Whether there is a head."""
         return self.path is not None
 
     @property
-    def at_rows(self):
+    def at_rows(self) -> Split:
         """The whole network, for one evaluation at each row."""
         return Split(self.network) if self.found else self
 
-    def variable(self, z):
+    def variable(self, z: torch.Tensor) -> torch.Tensor:
         """Return what is attributed to: the input itself."""
         return z
 
-    def context(self, z):
+    def context(self, z: torch.Tensor) -> torch.Tensor:
         """Return what the tail needs to know of input rows: nothing but their shape."""
         return z[:1]
 
-    def still(self, v, context):
+    def still(self, v: torch.Tensor, context: torch.Tensor) -> None:
         """Return which elements of the variable play no part: none."""
         return None
 
-    def head(self, z):
+    def head(self, z: torch.Tensor) -> torch.Tensor:
         """Return the pre-activations of input rows."""
         return z if not self.found else _run_until(self.network, self._layer(self.path), z)
 
-    def tail(self, h, like):
+    def tail(self, h: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
         """Return the explained outputs for pre-activations; ``like`` is any one input row, shape (1, ...)."""
         if not self.found:
             return self.network(h)
@@ -98,11 +110,11 @@ class Split:
             stack.enter_context(_replaced(self._layer(self.path), h))
             return self.network(like.expand(len(h), *like.shape[1:]))
 
-    def own(self, h):
+    def own(self, h: torch.Tensor) -> torch.Tensor:
         """Return pre-activations that the tail may write to: a copy, if its first step is in place."""
         return h.clone() if self.in_place and self.found else h  # the whole network copies what it writes to
 
-    def enter(self, z):
+    def enter(self, z: torch.Tensor) -> tuple[torch.Tensor, Callable[[torch.Tensor], torch.Tensor]]:
         """Return the pre-activations of input rows, and what turns gradients there into gradients at the input.
 
         The head is affine: that function is the same whatever the rows.
@@ -160,7 +172,7 @@ def _run_until(network, layer, z):
     return kept[0]
 
 
-def find_affine_head(network, rows):
+def find_affine_head(network: Network, rows: np.ndarray) -> Split:
     """Return the Split of a network after its longest affine head.
 
     Parameters

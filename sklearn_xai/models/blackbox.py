@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import numpy as np
 from scipy.special import entr
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_xai._typing import Output, Table
 from sklearn_xai.models.uncertainty import UNCERTAINTIES, check_uncertainty
 
 # A forest may be certain: its log-odds are cut where a probability differs from 0 or 1 by less than this.
@@ -34,7 +36,7 @@ class BlackBox:
     classes = None
     _input_names = None  # columns that arrays are given, where the estimator was trained with names
 
-    def __init__(self, estimator, sample, *, output="auto", caller="BlackBox"):
+    def __init__(self, estimator: Any, sample: Table, *, output: Output = "auto", caller: str = "BlackBox") -> None:
         check_is_fitted(estimator)
         self.estimator = estimator
         self.output = output
@@ -72,14 +74,14 @@ class BlackBox:
             "classifier with scores or probabilities, or a regressor."
         )
 
-    def behind(self, final):
+    def behind(self, final: Any) -> BlackBox:
         """Return the same outputs as a function of what the final estimator of this Pipeline takes, as an array."""
         twin = copy.copy(self)
         twin.estimator = final
         twin._input_names = getattr(final, "feature_names_in_", None)
         return twin
 
-    def outputs(self, rows):
+    def outputs(self, rows: Table) -> np.ndarray:
         """Return the explained outputs of rows, shape (n_rows, n_outputs), float64."""
         if self._input_names is not None:
             import pandas as pd

@@ -6,8 +6,11 @@ of a row, and see which outputs move.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from sklearn_xai._typing import Table
 from sklearn_xai.models.layout import Layout, is_mapping
 from sklearn_xai.models.network import unwrap
 from sklearn_xai.tables import assemble, is_frame, stack_rows, take_rows
@@ -17,7 +20,7 @@ _FEW_VALUES = 16  # of them where the column is numeric
 _CHUNK = 2_000_000  # cells of a table that is pushed through the preprocessing at once
 
 
-def split_pipeline(estimator, *, as_network=True):
+def split_pipeline(estimator: Any, *, as_network: bool = True) -> tuple[list[tuple[str, Any]], Any]:
     """Return ([(name, fitted transformer), ...], final estimator) of a fitted estimator; no steps but for a Pipeline.
 
     Frozen estimators and fitted searches (``best_estimator_``) are looked into, and so is, with ``as_network``, an
@@ -37,14 +40,14 @@ def split_pipeline(estimator, *, as_network=True):
             return steps, estimator
 
 
-def run_steps(steps, X):
+def run_steps(steps: list[tuple[str, Any]], X: Any) -> Any:
     """Push rows through fitted transformers."""
     for _, step in steps:
         X = step.transform(X)
     return X
 
 
-def as_array(Z):
+def as_array(Z: Any) -> np.ndarray:
     """Return what a transformer returned as a dense array of numbers; a dict of arrays as one table."""
     if is_mapping(Z):
         return Layout(Z).table(Z)
@@ -74,7 +77,14 @@ class ColumnMap:
     n_columns : int
     """
 
-    def __init__(self, steps, n_columns, feeds, affine=None, reference=None):
+    def __init__(
+        self,
+        steps: list[tuple[str, Any]],
+        n_columns: int,
+        feeds: np.ndarray,
+        affine: tuple[np.ndarray, np.ndarray] | None = None,
+        reference: Any = None,
+    ) -> None:
         self.steps = steps
         self.n_columns = n_columns
         self.feeds = feeds
@@ -82,15 +92,15 @@ class ColumnMap:
         self.reference = reference  # one background row, and what the preprocessing makes of it
 
     @property
-    def identity(self):
+    def identity(self) -> bool:
         """Whether columns and inputs are the same."""
         return not self.steps
 
-    def inputs(self, X):
+    def inputs(self, X: Table) -> np.ndarray:
         """Return rows as the model takes them, shape (n_rows, n_inputs)."""
         return as_array(run_steps(self.steps, X))
 
-    def fold(self, attributions, X, inputs):
+    def fold(self, attributions: np.ndarray, X: Table, inputs: np.ndarray) -> np.ndarray:
         """Add up the attributions of the inputs that one column feeds.
 
         Parameters
@@ -107,7 +117,7 @@ class ColumnMap:
         matrix[np.flatnonzero(known), feeds[known]] = 1
         return attributions @ matrix
 
-    def learn(self, X, rows_at_once=10_000):
+    def learn(self, X: Table, rows_at_once: int = 10_000) -> None:
         """Complete ``feeds`` for good, from all rows of X."""
         for start in range(0, len(X), rows_at_once):
             if (self.feeds >= 0).all():
@@ -115,7 +125,7 @@ class ColumnMap:
             part = take_rows(X, slice(start, start + rows_at_once))
             self.feeds = self.feeds_of(part, self.inputs(part))
 
-    def feeds_of(self, X, inputs):
+    def feeds_of(self, X: Table, inputs: np.ndarray) -> np.ndarray:
         """Complete ``feeds`` for inputs that these rows move and the background did not, such as a rare category."""
         if self.identity:
             return self.feeds
@@ -147,7 +157,9 @@ def _differs(a, b):
     return (a != b) & ~((a != a) & (b != b))
 
 
-def find_columns(steps, background, names, caller):
+def find_columns(
+    steps: list[tuple[str, Any]], background: Table, names: np.ndarray, caller: str | None
+) -> ColumnMap | None:
     """Probe a fitted preprocessing and return its ColumnMap.
 
     Parameters

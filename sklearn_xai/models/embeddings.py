@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 
 from sklearn_xai.models.lookups import Lookups, look_up
 from sklearn_xai.models.sites import Site, repeated
+
+if TYPE_CHECKING:
+    from sklearn_xai.models.network import Network
 
 _PROBES = 48  # variants of a row by which the column behind each vector is found
 _TRIED = 8  # values of a column that are tried for one that moves a look-up
@@ -36,7 +41,7 @@ class EmbeddingSite(Site):
         Columns that are a row's own whatever the variable: ids, and other whole numbers.
     """
 
-    def __init__(self, network, feeds, rows):
+    def __init__(self, network: Network, feeds: dict[int, np.ndarray], rows: torch.Tensor) -> None:
         super().__init__(network)
         self._live = sorted(feeds)  # which look-ups are attributed to, in the order of the calls
         self.plain = not rows.is_floating_point()
@@ -64,18 +69,18 @@ class EmbeddingSite(Site):
         return coded
 
     @property
-    def single(self):
+    def single(self) -> bool:
         """Whether the variable is the vectors of one look-up."""
         return self.plain and len(self._shapes) == 1
 
-    def variable(self, z):
+    def variable(self, z: torch.Tensor) -> torch.Tensor:
         """Return the vectors, and the input before them where it holds more than whole numbers."""
         parts = [vectors for _, _, vectors in look_up(self.network, z, self._live)]
         if self.single:
             return parts[0].detach().clone()
         return torch.cat([part.flatten(1) for part in ([] if self.plain else [z]) + parts], dim=1).detach()
 
-    def still(self, v, context):
+    def still(self, v: torch.Tensor, context: torch.Tensor) -> torch.Tensor | None:
         """Return where the variable is a padding token's."""
         looked_up = look_up(self.network, context, self._live)
         if all(padding is None for _, padding, _ in looked_up):
@@ -89,7 +94,7 @@ class EmbeddingSite(Site):
         before = [] if self.plain else [torch.zeros_like(context, dtype=torch.bool)]
         return torch.cat([mask.flatten(1) for mask in before + masks], dim=1)
 
-    def fold(self, attributions, n_columns):
+    def fold(self, attributions: np.ndarray, n_columns: int) -> np.ndarray:
         """Add up the attributions of the elements that one input column feeds.
 
         Parameters
@@ -107,7 +112,7 @@ class EmbeddingSite(Site):
         np.add.at(found.T, self.feeds[known], flat.T[known])
         return found
 
-    def padding_vectors(self, z):
+    def padding_vectors(self, z: torch.Tensor) -> torch.Tensor | None:
         """Return the variable of a row that is all padding, or None where no padding id is known."""
         paddings = {padding for _, padding, _ in look_up(self.network, z[:1], self._live)}
         columns = self.feeds[self._n_columns :]
@@ -117,7 +122,7 @@ class EmbeddingSite(Site):
         row[:, np.unique(columns)] = paddings.pop()
         return self.variable(row) if self.plain or self.coded.all() else None
 
-    def tail(self, h, context):
+    def tail(self, h: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
         """Return the explained outputs."""
         context, flat = repeated(context, len(h)), h.flatten(1)
         sizes = [int(np.prod(shape)) for shape in self._shapes]

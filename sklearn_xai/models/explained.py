@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sklearn
 import torch
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
 
 from sklearn_xai._rng import draw_seed, isolated_rng, own_random_state
+from sklearn_xai._typing import Output, Rows, Seed, Table
 from sklearn_xai.models.affine_head import find_affine_head
 from sklearn_xai.models.blackbox import BlackBox
 from sklearn_xai.models.columns import as_array, find_columns, find_layout, run_steps, split_pipeline
@@ -19,6 +23,9 @@ from sklearn_xai.models.network import Network, is_module, is_net, is_network, u
 from sklearn_xai.models.training import train_network
 from sklearn_xai.models.uncertainty import UNCERTAINTIES
 from sklearn_xai.tables import take_rows
+
+if TYPE_CHECKING:
+    from sklearn_xai.models.affine_head import Split
 
 _HEAD_ROWS = 8
 _CHECKED_ROWS = 64  # rows on which the final estimator alone must say what the whole Pipeline says
@@ -56,18 +63,25 @@ class ExplainedModel:
         Whether the outputs are those of classes.
     """
 
+    # Which of these a model has depends on what it ends in.
+    network: Any
+    blackbox: Any
+    columns: Any
+    split: Any
+    _final: Any
+
     def __init__(
         self,
-        estimator,
-        background,
-        names,
+        estimator: Any,
+        background: Table,
+        names: np.ndarray,
         *,
-        output="auto",
-        gradients=False,
-        probing=True,
-        layout=None,
-        caller="Explainer",
-    ):
+        output: Output = "auto",
+        gradients: bool = False,
+        probing: bool = True,
+        layout: Layout | None = None,
+        caller: str = "Explainer",
+    ) -> None:
         steps, final = split_pipeline(estimator)
         self.network = self.blackbox = self.columns = self.split = self._final = None
         if is_network(final):
@@ -112,43 +126,43 @@ class ExplainedModel:
             self.columns, self._final = columns, behind
 
     @property
-    def plain(self):
+    def plain(self) -> bool:
         """Whether the model is a torch module without an estimator around it."""
         return self.network is not None and not self.network.is_net and self.network.draws_likelihood is None
 
     @property
-    def column_wise(self):
+    def column_wise(self) -> bool:
         """Whether columns can be removed at the final estimator's inputs, after the preprocessing."""
         return self.columns is not None
 
     @property
-    def dtype(self):
+    def dtype(self) -> type[np.floating]:
         """The type of the explained output."""
         return self.network.numpy_dtype if self.network is not None else np.float64
 
-    def inputs(self, X):
+    def inputs(self, X: Table) -> np.ndarray:
         """Return raw rows as the final estimator takes them."""
         if self.columns is not None:
             return self.columns.inputs(X)
         return as_array(run_steps(self.steps, X))
 
-    def outputs(self, X, inputs=None):
+    def outputs(self, X: Table, inputs: np.ndarray | None = None) -> np.ndarray:
         """Return the explained outputs of raw rows, shape (n_rows, n_outputs)."""
         if self.network is None:
             return self.blackbox.outputs(X)
         return self.network.outputs(self.inputs(X) if inputs is None else inputs)
 
-    def behind(self):
+    def behind(self) -> ExplainedModel:
         """Return the network as a model of its own inputs, after the preprocessing."""
         twin = copy.copy(self)
         twin.steps, twin.columns = [], None
         return twin
 
-    def outputs_of_inputs(self, inputs):
+    def outputs_of_inputs(self, inputs: np.ndarray) -> np.ndarray:
         """Return the explained outputs of rows as the final estimator takes them, shape (n_rows, n_outputs)."""
         return (self.network or self._final).outputs(inputs)
 
-    def explained(self, X, choose):
+    def explained(self, X: Table, choose: Callable[..., Any]) -> tuple[np.ndarray, np.ndarray]:
         """Return the explained output of raw rows, and the index of each, shape (n_rows,) both.
 
         ``choose`` turns outputs (n_rows, n_outputs) into an index, or one a row.
@@ -157,12 +171,12 @@ class ExplainedModel:
         targets = np.broadcast_to(choose(outputs), len(outputs))
         return np.take_along_axis(outputs, targets[:, None], axis=1)[:, 0], targets
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Table) -> np.ndarray:
         """Return the probabilities of the classes, shape (n_rows, n_classes), as the network's training means them."""
         inputs = self.inputs(X)
         return self.network.with_output("proba", inputs[:1]).outputs(inputs)
 
-    def predict(self, X):
+    def predict(self, X: Table) -> np.ndarray:
         """Return the labels or values a network predicts, whatever the labels it was trained on."""
         if not self.network.classifier:
             inputs = self.inputs(X)
@@ -174,14 +188,22 @@ class ExplainedModel:
             return self.labels[(proba[:, 1] > threshold).astype(int)]
         return self.labels[proba.argmax(axis=1)]
 
-    def find_head(self, inputs):
+    def find_head(self, inputs: np.ndarray) -> Split:
         """Return the network split after its affine head; found once, from background rows."""
         if self.split is None:
             self.split = find_affine_head(self.network, inputs[:_HEAD_ROWS])
         return self.split
 
 
-def train_clone(estimator, X, y, *, layout=None, random_state=None, fit_params=None):
+def train_clone(
+    estimator: Any,
+    X: Rows,
+    y: ArrayLike,
+    *,
+    layout: Layout | None = None,
+    random_state: Seed = None,
+    fit_params: dict[str, Any] | None = None,
+) -> Any:
     """Train a clone of an estimator on (X, y), as every scikit-learn meta-estimator does.
 
     A skorch net, alone or at the end of a Pipeline, gets rows of its module's type and labels as it needs them. A

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from sklearn_xai._typing import Layer
 from sklearn_xai.models.affine_head import find_affine_head
 from sklearn_xai.models.embeddings import find_embeddings
 from sklearn_xai.models.sites import LayerSite
+
+if TYPE_CHECKING:
+    from sklearn_xai.models.affine_head import Split
+    from sklearn_xai.models.network import Network
+    from sklearn_xai.models.sites import Site
 
 _FEW = 8  # rows from which the parts of a network are found
 _SUSPECTS = 64  # columns of whole numbers without a gradient that are looked at
 _NODES = 17  # blends of two values of a column between which a gradient is looked for
 
 
-def find_site(network, rows, layer, caller):
+def find_site(network: Network, rows: np.ndarray, layer: Layer, caller: str) -> Site | Split:
     """Return where a network is looked into: at a layer, at its embeddings, or at its input, after an affine head.
 
     Parameters
@@ -38,7 +45,9 @@ def find_site(network, rows, layer, caller):
         When the layer is not there, or the network turns columns into whole numbers that no gradient passes.
     """
     if layer is not None:
-        path, side = (layer, "output") if isinstance(layer, str) else layer
+        if isinstance(layer, str):
+            return LayerSite(network, layer, "output", rows[:_FEW], caller)
+        path, side = layer
         return LayerSite(network, path, side, rows[:_FEW], caller)
     site = find_embeddings(network, rows, caller) if network.takes_integers else None
     if site is None and not network.tensor(rows[:1]).is_floating_point():

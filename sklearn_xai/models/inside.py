@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import torch
 
+from sklearn_xai._typing import Table
 from sklearn_xai.models.affine_head import Split
+
+if TYPE_CHECKING:
+    from sklearn_xai.models.explained import ExplainedModel
+    from sklearn_xai.models.sites import Site
 
 
 class InsideModel:
@@ -23,7 +31,7 @@ class InsideModel:
     column_wise = True
     channels_last = False
 
-    def __init__(self, model, site, rows):
+    def __init__(self, model: ExplainedModel, site: Site, rows: Table) -> None:
         self.model, self.site = model, site
         self.n_outputs, self.dtype, self.numpy_dtype = model.n_outputs, model.dtype, model.network.numpy_dtype
         inputs = model.inputs(rows)
@@ -36,20 +44,20 @@ class InsideModel:
         self.feeds = np.concatenate([np.full(n_given, -1), np.arange(n_units)])
 
     @property
-    def network(self):
+    def network(self) -> InsideModel:
         """The network of this model's rows: itself."""
         return self
 
     @property
-    def columns(self):
+    def columns(self) -> InsideModel:
         """Where its columns are found: here."""
         return self
 
-    def feeds_of(self, X, inputs):
+    def feeds_of(self, X: Table, inputs: np.ndarray) -> np.ndarray:
         """Return the unit that each element of a row is, -1 for the input before them."""
         return self.feeds
 
-    def inputs(self, X):
+    def inputs(self, X: Table) -> np.ndarray:
         """Return raw rows as rows of this model."""
         network, found = self.model.network, []
         inputs = self.model.inputs(X)
@@ -60,20 +68,20 @@ class InsideModel:
                 found.append(torch.cat([z.flatten(1).to(v.dtype), v], dim=1).cpu().numpy())
         return np.concatenate(found)
 
-    def outputs(self, X):
+    def outputs(self, X: Table) -> np.ndarray:
         """Return the explained outputs of raw rows, shape (n_rows, n_outputs)."""
         return self.model.outputs(X)
 
-    def find_head(self, inputs):
+    def find_head(self, inputs: np.ndarray) -> Split:
         """Return this model as a network without an affine head."""
         return Split(self)
 
     # ------------------------------------------------------------------ as a network
-    def frozen(self):
+    def frozen(self) -> AbstractContextManager[Any]:
         """Freeze the network."""
         return self.model.network.frozen()
 
-    def tensor(self, rows):
+    def tensor(self, rows: np.ndarray) -> torch.Tensor:
         """Copy rows of this model to a tensor."""
         return torch.as_tensor(np.array(rows, dtype=self.numpy_dtype), device=self.model.network.device)
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import torch
 from torch import nn
 
 from sklearn_xai.models.image_layout import widest
 from sklearn_xai.models.lookups import Enough
+
+if TYPE_CHECKING:
+    from sklearn_xai.models.network import Network
 
 _COMPILED = "_orig_mod."  # torch.compile puts it before the names of the layers of what it compiles
 _FEW = 8  # rows from which shapes are found
@@ -126,7 +132,7 @@ Call = namedtuple("Call", ["name", "input", "output"])
 
 
 @contextmanager
-def noted_calls(layers):
+def noted_calls(layers: Iterable[tuple[str, torch.nn.Module]]) -> Iterator[list[Call]]:
     """Note the calls of layers in the block, in the order in which they end.
 
     Parameters
@@ -173,7 +179,13 @@ class LayerReader:
         How many numbers a row has at most on its way through the network.
     """
 
-    def __init__(self, network, layers, rows, caller):
+    def __init__(
+        self,
+        network: Network,
+        layers: Sequence[str | tuple[str, Literal["output", "input"]]],
+        rows: np.ndarray,
+        caller: str,
+    ) -> None:
         self.network = network
         self.points = [LayerPoint(network.module, layer, caller) for layer in layers]
         with network.frozen(), torch.no_grad():
@@ -205,7 +217,7 @@ class LayerReader:
                 raise ValueError(f"{point.message}, whose {point.side} is no tensor but {got}. Name another layer.")
         return [values[0] for values in seen]
 
-    def read(self, z):
+    def read(self, z: torch.Tensor) -> list[torch.Tensor]:
         """Return the values at the layers for input rows, a list of tensors; call inside ``network.frozen()``."""
         found: list = [None] * len(self.points)
         left = len(self.points)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 
 _EXACT = 2**24  # whole numbers below are the same in float32, the type that a table is given to a network in
 
 
-def is_mapping(X):
+def is_mapping(X: Any) -> TypeGuard[Mapping[str, Any]]:
     """Whether X is a dict of arrays, one for each argument of a module's ``forward``."""
     return isinstance(X, Mapping) and not issparse(X)  # a dictionary of keys is a matrix
 
@@ -33,7 +35,7 @@ class Layout:
         Which columns are whole numbers or truth values to the module, which no gradient passes.
     """
 
-    def __init__(self, sample, caller="Layout"):
+    def __init__(self, sample: Mapping[str, ArrayLike], caller: str = "Layout") -> None:
         # (argument, first column, end, shape of a row, kind: "i" for whole numbers, "b" for truth, "f" for others)
         self.blocks = []
         self.names = []
@@ -50,7 +52,7 @@ class Layout:
             raise ValueError(f"{caller}: the columns of X would have the names {twice} twice. Rename the keys of X.")
         self.whole = np.concatenate([np.full(end - first, kind != "f") for _, first, end, _, kind in self.blocks])
 
-    def table(self, X, caller="Layout"):
+    def table(self, X: Mapping[str, ArrayLike], caller: str = "Layout") -> np.ndarray:
         """Return a dict of arrays as one table, shape (n_rows, n_columns), float64.
 
         Raises
@@ -78,7 +80,7 @@ class Layout:
             raise ValueError(f"{caller}: the arrays of X must have the same number of rows. Got {lengths}.")
         return np.concatenate(parts, axis=1)
 
-    def unpack(self, z):
+    def unpack(self, z: Any) -> dict[str, Any]:
         """Return a table, array or tensor, as a dict of arguments; whole numbers are int64 again, truth bool."""
         found = {}
         for key, start, end, shape, kind in self.blocks:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.base import is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -15,6 +18,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from sklearn_xai._rng import isolated_rng
+from sklearn_xai._typing import Output
 from sklearn_xai.models.image_layout import takes_channels_last
 from sklearn_xai.models.uncertainty import (
     UNCERTAINTIES,
@@ -25,30 +29,33 @@ from sklearn_xai.models.uncertainty import (
     of_mean_draws,
 )
 
+if TYPE_CHECKING:
+    from sklearn_xai.models.layout import Layout
+
 # Threads that explain the same module must not see each other's evaluation mode and swapped layers.
 _LOCK = threading.RLock()
 _TERMINAL_NAMES = {"sigmoid", "expit", "softmax", "log_softmax"}
 
 
-def unwrap(estimator):
+def unwrap(estimator: Any) -> Any:
     """Take an estimator out of its FrozenEstimator, if it is in one."""
     while isinstance(estimator, FrozenEstimator):
         estimator = estimator.estimator
     return estimator
 
 
-def is_module(estimator):
+def is_module(estimator: Any) -> bool:
     """Whether the estimator is a plain torch module."""
     return isinstance(unwrap(estimator), nn.Module)
 
 
-def is_net(estimator):
+def is_net(estimator: Any) -> bool:
     """Whether the estimator is a skorch net, by what it can do rather than by its class."""
     estimator = unwrap(estimator)
     return hasattr(estimator, "infer") and hasattr(estimator, "initialize_module")
 
 
-def is_network(estimator):
+def is_network(estimator: Any) -> bool:
     """Whether gradients can be taken through the estimator itself, or through what it makes of a network."""
     estimator = unwrap(estimator)
     if hasattr(type(estimator), "network_pipeline_"):
@@ -56,7 +63,7 @@ def is_network(estimator):
     return is_module(estimator) or is_net(estimator)
 
 
-def check_network_is_fitted(net, caller):
+def check_network_is_fitted(net: Any, caller: str) -> None:
     """Raise when a skorch net has no module yet, and warn when it has one that never saw data."""
     net = unwrap(net)
     if not getattr(net, "initialized_", False) or not hasattr(net, "module_"):
@@ -111,7 +118,16 @@ class Network:
         What makes probabilities of ``explained_step``.
     """
 
-    def __init__(self, estimator, sample, *, output="auto", prefix=None, layout=None, caller="Network"):
+    def __init__(
+        self,
+        estimator: Any,
+        sample: np.ndarray,
+        *,
+        output: Output = "auto",
+        prefix: tuple[np.ndarray, np.ndarray] | None = None,
+        layout: Layout | None = None,
+        caller: str = "Network",
+    ) -> None:
         self.estimator = unwrap(estimator)
         self.output = output
         self.prefix = prefix
@@ -138,7 +154,7 @@ class Network:
 
     # ------------------------------------------------------------------ what kind of network it is
     @property
-    def module(self):
+    def module(self) -> torch.nn.Module:
         """The torch module that is explained; of a compiled one, the module that was compiled."""
         module = self._given_module
         return module._orig_mod if "_orig_mod" in module._modules else module
@@ -148,19 +164,19 @@ class Network:
         return self.estimator.module_ if self.is_net else self.estimator
 
     @property
-    def dtype(self):
+    def dtype(self) -> torch.dtype:
         """The floating type of the module's parameters (float32 when it has none)."""
         return next((p.dtype for p in _parameters(_parts(self.module)) if p.is_floating_point()), torch.float32)
 
     @property
-    def device(self):
+    def device(self) -> torch.device:
         """The device of the module's parameters (the CPU when it has none)."""
         return next((p.device for p in _parameters(_parts(self.module))), torch.device("cpu"))
 
     @property
-    def numpy_dtype(self):
+    def numpy_dtype(self) -> type[np.floating]:
         """The type of the attributions."""
-        return {torch.float64: np.float64}.get(self.dtype, np.float32)
+        return np.float64 if self.dtype == torch.float64 else np.float32
 
     def _first_run(self, sample, caller):
         """Run a few rows, as whole numbers or real ones; return them, their version before, and what was recorded."""
@@ -212,7 +228,7 @@ class Network:
         return {"log_softmax": "softmax", "expit": "sigmoid"}.get(ending, ending)
 
     # ------------------------------------------------------------------ running it
-    def tensor(self, rows):
+    def tensor(self, rows: ArrayLike) -> torch.Tensor:
         """Copy rows to a tensor of the module's type, on its device."""
         if isinstance(rows, torch.Tensor):
             rows = rows.detach().cpu().numpy()
@@ -224,7 +240,7 @@ class Network:
         return z.to(memory_format=torch.channels_last) if self.channels_last else z
 
     @contextmanager
-    def frozen(self):
+    def frozen(self) -> Iterator[Network]:
         """Evaluation mode without parameter gradients; everything of the user's is put back, also after an error."""
         given, module = self._given_module, self.module
         # cuDNN differentiates recurrent layers in training mode only
@@ -295,19 +311,19 @@ class Network:
             return torch.cat([-out, out], dim=1)
         return out
 
-    def explained_step(self, z):
+    def explained_step(self, z: torch.Tensor) -> torch.Tensor:
         """Return the module's output, or what goes into its last step, shape (n_rows, n_outputs)."""
         out = self._record_terminal(z)[1] if self._at_terminal else self._module_output(z)
         if out is None:
             raise ValueError("The network did not end in the softmax or sigmoid whose input is explained.")
         return out.reshape(len(out), -1)
 
-    def log_probabilities(self, z):
+    def log_probabilities(self, z: torch.Tensor) -> torch.Tensor:
         """Return the logs of the classes' probabilities, for ``output="entropy"``; call inside ``frozen()``."""
         out = self.explained_step(z)
         return log_probabilities(self._probabilities(out) if self._nonlinearity == "custom" else out, self.ending)
 
-    def draws(self, z):
+    def draws(self, z: torch.Tensor) -> torch.Tensor:
         """Return what a module of many draws returns, shape (n_rows, n_draws, n_outputs); call inside ``frozen()``."""
         return self._module_output(z)
 
@@ -326,7 +342,7 @@ class Network:
         out = out.reshape(len(out), -1)
         return torch.cat([1 - out, out], dim=1) if out.shape[1] == 1 and self.classifier else out
 
-    def outputs(self, rows, batch_size=4096):
+    def outputs(self, rows: np.ndarray, batch_size: int = 4096) -> np.ndarray:
         """Return the explained outputs of an array of rows, without gradients, as an array (n_rows, n_outputs)."""
         result = np.empty((len(rows), self.n_outputs), dtype=self.numpy_dtype)
         with self.frozen(), torch.no_grad():
@@ -335,7 +351,7 @@ class Network:
                 result[part] = self(self.tensor(rows[part])).cpu().numpy()
         return result
 
-    def with_output(self, output, sample):
+    def with_output(self, output: Output, sample: np.ndarray) -> Network:
         """Return the same network seen at another output."""
         return Network(self.estimator, sample, output=output, prefix=self.prefix, layout=self.layout)
 

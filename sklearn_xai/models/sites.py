@@ -7,11 +7,18 @@ inside ``network.frozen()``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
 import torch
 
 from sklearn_xai.models.affine_head import find_cut
 from sklearn_xai.models.layers import LayerPoint
 from sklearn_xai.models.lookups import Enough
+
+if TYPE_CHECKING:
+    from sklearn_xai.models.network import Network
 
 
 class Site:
@@ -25,35 +32,35 @@ class Site:
     channels_last = False
     in_place = True  # whether the tail may write to what it is given
 
-    def __init__(self, network):
+    def __init__(self, network: Network) -> None:
         self.network = network
 
     @property
-    def at_rows(self):
+    def at_rows(self) -> Site:
         """The same site, for one evaluation at each row."""
         return self
 
-    def variable(self, z):
+    def variable(self, z: torch.Tensor) -> torch.Tensor:
         """Return what is attributed to, for input rows: shape (n_rows, ...)."""
         raise AttributeError(f"{type(self).__name__} does not say what is attributed to.")
 
-    def context(self, z):
+    def context(self, z: torch.Tensor) -> torch.Tensor:
         """Return what ``tail`` needs to know of input rows: all of them, or the first only where they do not matter."""
         return z
 
-    def enter(self, v):
+    def enter(self, v: torch.Tensor) -> tuple[torch.Tensor, Callable[[torch.Tensor], torch.Tensor]]:
         """Return where blends are made, and what turns gradients there into gradients at the variable."""
         return v, _unchanged
 
-    def own(self, h):
+    def own(self, h: torch.Tensor) -> torch.Tensor:
         """Return values that the tail may write to."""
         return h.clone()
 
-    def still(self, v, context):
+    def still(self, v: torch.Tensor, context: torch.Tensor) -> torch.Tensor | None:
         """Return which elements of the variable play no part, such as those of padding: a mask, or None."""
         return None
 
-    def tail(self, h, context):
+    def tail(self, h: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
         """Return the explained outputs for values at the site, in rows otherwise like ``context``."""
         raise AttributeError(f"{type(self).__name__} does not say what follows it.")
 
@@ -90,7 +97,9 @@ class LayerSite(Site):
         Shape of the values of one row.
     """
 
-    def __init__(self, network, path, side, rows, caller):
+    def __init__(
+        self, network: Network, path: str, side: Literal["output", "input"], rows: np.ndarray, caller: str
+    ) -> None:
         super().__init__(network)
         self.point = LayerPoint(network.module, (path, side), caller)
         with network.frozen(), torch.no_grad():
@@ -139,7 +148,7 @@ class LayerSite(Site):
         """Show the value at the site to a function, which may return another to be used instead."""
         return self.point.hooked(self.network.module, see)
 
-    def variable(self, z):
+    def variable(self, z: torch.Tensor) -> torch.Tensor:
         """Return the values at the layer."""
         found = []
 
@@ -154,11 +163,11 @@ class LayerSite(Site):
             pass
         return found[0].detach().clone()
 
-    def context(self, z):
+    def context(self, z: torch.Tensor) -> torch.Tensor:
         """Return the rows, or one where they reach the output through the layer only."""
         return z if self._cut is None else z[:1]
 
-    def tail(self, h, context):
+    def tail(self, h: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
         """Return the explained outputs."""
         if self._cut is not None:
             return self._cut.tail(h, context[:1])
