@@ -8,10 +8,12 @@ all-zero explanation) is 0.0: an explanation that says nothing agrees with nothi
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
 from sklearn_xai._checks import check_whole, is_whole
 from sklearn_xai._rng import own_random_state
+from sklearn_xai._typing import Seed
 
 __all__ = [
     "cosine",
@@ -81,7 +83,9 @@ def _resolution(*arrays) -> float:
     return float(max(steps, default=np.finfo(np.float64).eps))
 
 
-def draw_subsets(n_players, n_subsets, *, subset_size=None, random_state=0) -> np.ndarray:
+def draw_subsets(
+    n_players: int, n_subsets: int, *, subset_size: int | None = None, random_state: Seed = 0
+) -> np.ndarray:
     """Which players stay when random subsets of them are removed?
 
     Parameters
@@ -123,7 +127,9 @@ def draw_subsets(n_players, n_subsets, *, subset_size=None, random_state=0) -> n
     return places >= subset_size
 
 
-def subset_faithfulness(attributions, coalitions, values, full) -> np.ndarray:
+def subset_faithfulness(
+    attributions: ArrayLike, coalitions: ArrayLike, values: ArrayLike, full: ArrayLike
+) -> np.ndarray:
     """Do the attributions of a set of features add up to what the model loses without that set?
 
     For each row, the Pearson correlation over the coalitions between the summed attributions of the removed players

@@ -7,13 +7,20 @@ preprocessing, and after the network's affine head: a coalition then costs addit
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import torch
 
+from sklearn_xai._typing import Removal, Table
 from sklearn_xai.background import Neighbours, typical_row
 from sklearn_xai.engines.gradients import chunk_rows
 from sklearn_xai.models.image_layout import widest
 from sklearn_xai.tables import assemble, stack_rows, take_rows
+
+if TYPE_CHECKING:
+    from sklearn_xai.models import ExplainedModel, InsideModel
 
 TABLE_ROWS = 20_000  # rows of a raw table that are given to a black box at once
 _FILLERS = 2**20  # fillers that differ from row to row, held at once
@@ -37,8 +44,15 @@ class Coalitions:
         or the background rows nearest to the row in the columns that are kept.
     """
 
-    def __init__(self, model, members, background, batch_size=None, removal="marginal"):
-        self.model = model
+    def __init__(
+        self,
+        model: ExplainedModel | InsideModel,
+        members: list[np.ndarray],
+        background: Table,
+        batch_size: int | None = None,
+        removal: Removal = "marginal",
+    ) -> None:
+        self.model: Any = model
         self.members = members
         self.background = typical_row(background) if removal == "baseline" else background
         self.batch_size = batch_size
@@ -46,14 +60,14 @@ class Coalitions:
         self.neighbours = Neighbours(background, members) if removal == "conditional" else None
         self.inputs = model.inputs(self.background) if model.column_wise else None
 
-    def owners(self, feeds):
+    def owners(self, feeds: np.ndarray) -> np.ndarray:
         """Return the player of each model input, -1 for an input of none."""
         player = np.full(sum(map(len, self.members)) + 1, -1)
         for p, columns in enumerate(self.members):
             player[columns] = p
         return player[feeds]
 
-    def values(self, X, kept, filler, targets=None):
+    def values(self, X: Table, kept: np.ndarray, filler: np.ndarray, targets: np.ndarray | None = None) -> np.ndarray:
         """Return the explained output of rows in which only some players are kept.
 
         Parameters
@@ -77,7 +91,7 @@ class Coalitions:
             return out
         return self._table_values(X, kept, filler, targets)
 
-    def averaged(self, X, kept, targets=None):
+    def averaged(self, X: Table, kept: np.ndarray, targets: np.ndarray | None = None) -> np.ndarray:
         """Return the explained output averaged over the background rows that fill a coalition up.
 
         Without any player it is the mean over all background rows, whatever the removal.
@@ -93,7 +107,7 @@ class Coalitions:
         """
         return self._filled(X, kept, targets, lambda values: values.mean(axis=2, dtype=np.float64))
 
-    def filled(self, X, kept, targets=None):
+    def filled(self, X: Table, kept: np.ndarray, targets: np.ndarray | None = None) -> np.ndarray:
         """Return the explained output for each of the background rows that fill a coalition up.
 
         Parameters
@@ -139,7 +153,7 @@ class Coalitions:
             values = np.where(_beside(empty, values), base[:, None, None], values)
         return values
 
-    def fillers(self, X, kept, picks):
+    def fillers(self, X: Table, kept: np.ndarray, picks: np.ndarray) -> np.ndarray:
         """Return one background row for each coalition, as ``values`` takes them, from draws that were made in ``fit``.
 
         Parameters
@@ -155,7 +169,7 @@ class Coalitions:
         """
         kept, picks = np.asarray(kept, dtype=bool), np.asarray(picks)
         anywhere = (picks * len(self.background)).astype(np.intp)
-        if self.removal != "conditional":
+        if self.neighbours is None:
             return anywhere
         found = np.empty((len(X), len(kept)), dtype=np.intp)
         found[:] = anywhere
@@ -169,7 +183,7 @@ class Coalitions:
         return found
 
     # ------------------------------------------------------------------ black boxes: whole tables
-    def pool(self, X):
+    def pool(self, X: Table) -> tuple[Any, np.ndarray, Callable[..., np.ndarray]]:
         """Return (rows, player of each of their columns, function of such rows): the background's rows come last.
 
         The rows are raw ones, or, where the preprocessing is column-wise, what the final estimator takes.

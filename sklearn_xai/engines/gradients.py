@@ -7,8 +7,13 @@ are here, once. Call inside ``network.frozen()``.
 from __future__ import annotations
 
 from collections import namedtuple
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import torch
+
+if TYPE_CHECKING:
+    from sklearn_xai.models import Site, Split
 
 # Elements of one activation tensor that are computed at once: small enough to stay in a core's cache.
 CHUNK_ELEMENTS = 2**20
@@ -23,14 +28,14 @@ slopes : Tensor (n_rows, n_nodes); its derivative along the path at the nodes.
 """
 
 
-def chunk_rows(numel, batch_size=None):
+def chunk_rows(numel: int, batch_size: int | None = None) -> int:
     """Return how many network rows to run at once, when one row's pre-activation has ``numel`` elements."""
     if batch_size is not None:
         return batch_size
     return max(16, min(MAX_CHUNK_ROWS, CHUNK_ELEMENTS // max(1, numel)))
 
 
-def pick(outputs, target):
+def pick(outputs: torch.Tensor, target: int | torch.Tensor) -> torch.Tensor:
     """Return the explained output of each row: ``target`` is an index, or a tensor of one index a row."""
     if isinstance(target, int):
         return outputs[:, target]
@@ -46,7 +51,7 @@ def one_hot(outputs, target):
     return seed.scatter_(1, target[:, None], 1)
 
 
-def evaluate(site, h, context):
+def evaluate(site: Site | Split, h: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
     """Return the explained outputs for values at a site, without gradients; one row of either serves all others."""
     with torch.no_grad():
         if len(h) == 1 < len(context):
@@ -54,7 +59,13 @@ def evaluate(site, h, context):
         return site.tail(site.own(h), context)
 
 
-def gradient(site, v, target, context, batch_size=None):
+def gradient(
+    site: Site | Split,
+    v: torch.Tensor,
+    target: int | torch.Tensor | Callable[[torch.Tensor], Any],
+    context: torch.Tensor,
+    batch_size: int | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the gradient of the explained output at some rows, and the outputs there.
 
     Parameters
@@ -83,7 +94,8 @@ def gradient(site, v, target, context, batch_size=None):
         rows = slice(first, first + step)
         around = context if len(context) == 1 else context[rows]
         found.append(_gradient(site, v[rows], target if callable(target) else _of_rows(target, rows), around))
-    return tuple(torch.cat(parts) for parts in zip(*found, strict=True))
+    slopes, outputs = zip(*found, strict=True)
+    return torch.cat(slopes), torch.cat(outputs)
 
 
 def _gradient(site, v, target, context):
@@ -101,7 +113,16 @@ def _of_rows(target, rows):
     return target if isinstance(target, int) else target[rows]
 
 
-def path_gradient(site, v, baseline, nodes, weights, target, context, batch_size=None):
+def path_gradient(
+    site: Site | Split,
+    v: torch.Tensor,
+    baseline: torch.Tensor,
+    nodes: torch.Tensor,
+    weights: torch.Tensor | Callable[..., torch.Tensor],
+    target: int | torch.Tensor,
+    context: torch.Tensor,
+    batch_size: int | None = None,
+) -> Path:
     """Return the weighted gradient at blends ``baseline + node * (v - baseline)`` of each row.
 
     With an affine head, the blends are made after it: the head and its backward run once per row, not once per node.
@@ -131,7 +152,16 @@ def path_gradient(site, v, baseline, nodes, weights, target, context, batch_size
     return path._replace(gradient=pull(path.gradient))
 
 
-def path_gradient_between(site, end, start, nodes, weights, target, context, batch_size=None):
+def path_gradient_between(
+    site: Site | Split,
+    end: torch.Tensor,
+    start: torch.Tensor,
+    nodes: torch.Tensor,
+    weights: torch.Tensor | Callable[..., torch.Tensor],
+    target: int | torch.Tensor,
+    context: torch.Tensor,
+    batch_size: int | None = None,
+) -> Path:
     """Do as ``path_gradient`` between what ``site.enter`` returned, shape (n_rows, ...), with the gradient there."""
     n_rows, n_nodes = len(end), len(nodes)
     layout = _Layout(end.shape[1:], site.channels_last)
@@ -190,7 +220,16 @@ def _chunk(site, context, layout, end, start, nodes, weights, target, batch_size
     return torch.bmm(weight[:, None, :], gradients)[:, 0], values, slopes
 
 
-def scattered_gradients(site, h, scales, shifts, target, context, still=None, batch_size=None):
+def scattered_gradients(
+    site: Site | Split,
+    h: torch.Tensor,
+    scales: torch.Tensor,
+    shifts: Callable[..., torch.Tensor],
+    target: int | torch.Tensor,
+    context: torch.Tensor,
+    still: torch.Tensor | None = None,
+    batch_size: int | None = None,
+) -> Iterator[tuple[slice, slice, torch.Tensor]]:
     """Yield the gradients of the explained output at points ``scale * h + shift`` around each row.
 
     The points of a few rows are one batch; of a row that has too many for one, they come in several parts.

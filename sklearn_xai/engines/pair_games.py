@@ -7,14 +7,20 @@ player whose columns are the same in both rows plays no part: with d players tha
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from sklearn_xai._typing import Table
 from sklearn_xai.engines.coalitions import TABLE_ROWS, HeadBlend, blends_after_head, choose_outputs
 from sklearn_xai.engines.gradients import chunk_rows
 from sklearn_xai.tables import assemble, value_codes
+
+if TYPE_CHECKING:
+    from sklearn_xai.engines.coalitions import Coalitions
 
 
 class PairGames:
@@ -34,14 +40,16 @@ class PairGames:
         Which players differ in each pair.
     """
 
-    def __init__(self, coalitions, X, targets):
+    def __init__(self, coalitions: Coalitions, X: Table, targets: np.ndarray) -> None:
         model = coalitions.model
         self.targets = np.asarray(targets)
         network = model.network is not None and model.column_wise
         self._side = (_NetworkSide if network else _TableSide)(coalitions, X)
         self.differs = self._side.differs
 
-    def values(self, rows, fillers, players, patterns):
+    def values(
+        self, rows: np.ndarray, fillers: np.ndarray, players: np.ndarray, patterns: np.ndarray
+    ) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield (which pairs, values) of some pairs that have the same number d of players that differ.
 
         Parameters

@@ -10,7 +10,9 @@ gradients leaves no trace. What leaves torch (``item()``, a copy in numpy) comes
 from __future__ import annotations
 
 from collections import namedtuple
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -58,13 +60,13 @@ class Tape:
         Places of values that are no floating numbers: comparisons, indices.
     """
 
-    def __init__(self, leaf):
+    def __init__(self, leaf: torch.Tensor) -> None:
         self.values = [leaf]
-        self.steps = []
-        self.output = None
-        self.decisions = set()
+        self.steps: list[Step] = []
+        self.output: int | None = None
+        self.decisions: set[int] = set()
 
-    def pull(self, seed, rule):
+    def pull(self, seed: torch.Tensor, rule: Callable[..., Any]) -> torch.Tensor | None:
         """Carry a cotangent of the output back to the leaf.
 
         Parameters
@@ -77,7 +79,7 @@ class Tape:
         -------
         Tensor of the shape of the leaf (of more rows, if the seed has), or None when nothing reaches it
         """
-        found = {self.output: seed}
+        found: dict[int | None, Any] = {self.output: seed}
         for step in reversed(self.steps):
             given = [None if place is None else found.pop(place, None) for place in step.outputs]
             if all(cotangent is None for cotangent in given):
@@ -87,17 +89,19 @@ class Tape:
                     found[place] = found[place] + cotangent if place in found else cotangent
         return found.get(0)
 
-    def arguments(self, step, values):
+    def arguments(self, step: Step, values: Iterable[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the arguments of a step with other values for those that the leaf reaches, in their order."""
         values = iter(values)
         return tree_map(lambda part: next(values) if isinstance(part, Ref) else part, (step.args, step.kwargs))
 
-    def given(self, step):
+    def given(self, step: Step) -> list[torch.Tensor]:
         """Return the values that went into a step."""
         return [self.values[place] for place in step.inputs]
 
 
-def vector_jacobian(tape, step, cotangents, values=None):
+def vector_jacobian(
+    tape: Tape, step: Step, cotangents: Sequence[torch.Tensor | None], values: Sequence[torch.Tensor] | None = None
+) -> list[torch.Tensor | None]:
     """Return the true cotangents of a step's inputs: what autograd says of the one operation."""
     values = tape.given(step) if values is None else values
     with torch.enable_grad():
@@ -119,7 +123,7 @@ def vector_jacobian(tape, step, cotangents, values=None):
 
 
 # ---------------------------------------------------------------------- recording
-def record(module, run, leaf):
+def record(module: torch.nn.Module, run: Callable[[torch.Tensor], torch.Tensor], leaf: torch.Tensor) -> Tape:
     """Run ``run(leaf)`` and return its Tape; call inside ``network.frozen()``.
 
     Parameters
