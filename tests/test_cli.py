@@ -455,4 +455,4 @@ def test_an_unknown_error_is_not_hidden(frame, write, monkeypatch):
 
 def test_explainers_are_found_by_several_spellings():
     spellings = "saliency,SaliencyExplainer,input-x-gradient,IG"
-    assert list(command._chosen(spellings)) == ["Saliency", "InputXGradient", "IntegratedGradients"]
+    assert list(command.chosen_explainers(spellings)) == ["Saliency", "InputXGradient", "IntegratedGradients"]

@@ -51,7 +51,9 @@ def main(argv=None) -> int:
     0
     """
     try:
-        args = _parser().parse_args(argv)
+        args = make_parser().parse_args(argv)
+        if args.command is None:
+            raise UserError(f"a command is needed: {', '.join(command.NAME for command in COMMANDS)} (see --help)")
         args.run(args)
     except SystemExit as leave:  # --help and --version
         return int(leave.code or 0)
@@ -76,7 +78,8 @@ class _Lines(argparse.RawDescriptionHelpFormatter):
         return super()._format_action(action)
 
 
-def _parser():
+def make_parser():
+    """Return the parser of all commands."""
     parser = Parser(
         prog="sklearn-xai",
         description="Explain PyTorch networks, and any scikit-learn model.\nTell which explanation can be believed.",
@@ -84,7 +87,7 @@ def _parser():
         **{**LOOK, "formatter_class": _Lines},
     )
     parser.add_argument("--version", action="version", version=f"sklearn-xai {__version__}")
-    commands = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
     for command in COMMANDS:
         command.add_to(commands)
     return parser

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+
 from sklearn_xai import all_explainers
 from sklearn_xai.cli._arguments import LOOK
 from sklearn_xai.cli._table import UserError
@@ -61,11 +63,11 @@ def completion_script(shell):
     """
     import shtab
 
-    from sklearn_xai.cli import _parser
+    from sklearn_xai.cli import make_parser
 
     if shell not in shtab.SUPPORTED_SHELLS:
         raise UserError(f"the installed shtab completes {', '.join(shtab.SUPPORTED_SHELLS)}, not {shell}; upgrade it")
-    names, parser = [short_name(name) for name, _ in all_explainers()], _parser()
+    names, parser = [short_name(name) for name, _ in all_explainers()], make_parser()
     for action in _actions(parser):
         if action.metavar == "FILE":
             action.complete = shtab.FILE
@@ -81,8 +83,6 @@ def completion_script(shell):
 
 def _actions(parser):
     """Yield the arguments of a parser and of its commands."""
-    import argparse
-
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for command in action.choices.values():

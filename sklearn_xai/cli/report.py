@@ -100,9 +100,9 @@ def _writable(name) -> Path:
 
 def command_line(args) -> str:
     """Return the command that makes the same report again."""
-    from sklearn_xai.cli import _parser
+    from sklearn_xai.cli import make_parser
 
-    defaults, words = vars(_parser().parse_args([NAME])), ["sklearn-xai", NAME]
+    defaults, words = vars(make_parser().parse_args([NAME])), ["sklearn-xai", NAME]
     for name, value in vars(args).items():
         if value == defaults[name]:
             continue
