@@ -4,7 +4,7 @@ How few columns would do?
 
 Fewer columns are cheaper to measure and easier to explain. An explainer says which ones to keep, and in scikit-learn
 that is a step of a Pipeline: ``SelectFromModel`` takes any explainer, a search chooses how many columns to keep, and
-``RFEExplainer`` gives them up one after the other and keeps account of what is lost.
+``RFEExplainer`` gives them up step by step and keeps account of what is lost.
 
 The data are scikit-learn's breast cancer measurements: 569 tumours, 30 columns, many of which say nearly the same.
 """
@@ -53,18 +53,18 @@ explainer = IntegratedGradientsExplainer(pipeline, random_state=0)
 select = SelectFromModel(explainer, threshold=-np.inf)
 model = make_pipeline(select, StandardScaler(), LogisticRegression())
 
-search = GridSearchCV(model, {"selectfrommodel__max_features": [1, 2, 3, 5, 10, 20, 30]}, cv=3).fit(X, y)
+search = GridSearchCV(model, {"selectfrommodel__max_features": [1, 2, 5, 10, 20, 30]}, cv=3).fit(X, y)
 selected = search.best_estimator_["selectfrommodel"]
 print(f"best: {search.best_params_}, accuracy {search.best_score_:.3f}")
 
 # %%
-# One after the other
-# -------------------
-# ``RFEExplainer`` removes the column that the network misses least, then the next, and scores what is left on
-# held-out rows. The network is not trained again in between (``refit=True`` would do that), so this asks another
+# Two by two
+# ----------
+# ``RFEExplainer`` removes the two columns that the network misses least, then the next two, and scores what is left
+# on held-out rows. The network is not trained again in between (``refit=True`` would do that), so this asks another
 # question: not how few columns a model could do with, but how many this one relies on.
 
-rfe = RFEExplainer(pipeline, cv=3, background_size=30, random_state=0).fit(X, y)
+rfe = RFEExplainer(pipeline, step=2, cv=3, background_size=20, random_state=0).fit(X, y)
 print(f"the network relies on {rfe.n_features_} of {X.shape[1]} columns")
 
 # %%
@@ -73,7 +73,7 @@ fig, axes = plt.subplots(1, 2, figsize=(13, 4.5), layout="constrained")
 numbers = search.cv_results_["param_selectfrommodel__max_features"].astype(int)
 for name, n_columns, found in (
     ("chosen by integrated gradients, model trained again", numbers, search.cv_results_),
-    ("given up one by one, same network", rfe.cv_results_["n_features"], rfe.cv_results_),
+    ("given up two by two, same network", rfe.cv_results_["n_features"], rfe.cv_results_),
 ):
     mean, std = found["mean_test_score"], found["std_test_score"]
     axes[0].plot(n_columns, mean, marker=".", label=name)

@@ -18,6 +18,7 @@ The model is scikit-learn's gradient boosting: nothing here needs a network.
 
 import matplotlib.pyplot as plt
 import numpy as np
+import shap
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import make_pipeline
@@ -65,6 +66,12 @@ for ax, explainer, name in zip(
 # The two tell the same story: the same base value, the same columns in the same order, the same directions. Schooling
 # and marriage lift this person from well below even odds to just above them.
 #
+# What ``explain`` returns is a ``shap.Explanation``, so that SHAP's own plots draw it as well.
+
+plt.figure()
+shap.plots.waterfall(exact[0], max_display=8)
+
+# %%
 # How sure is an estimate?
 # ------------------------
 # With few coalitions the values are estimates. Each comes with a standard error, which is found from the coalitions
