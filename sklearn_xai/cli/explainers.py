@@ -155,7 +155,7 @@ def _print_table(console, found):
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False, expand=True)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False, expand=True, leading=1)
     table.add_column("explainer", no_wrap=True, style="bold")
     table.add_column("what it answers", ratio=6)
     table.add_column("needs", ratio=3, min_width=len("convolutions,"))
