@@ -86,5 +86,5 @@ plt.show()
 # %%
 # Five columns, chosen by their attributions, come within a few hundredths of all thirty when the model is trained on
 # them. The network that has been trained on all of them spreads its attributions evenly, as the bars show, so that it
-# can give up few columns for nothing, and with only five of them left it errs far more often than the model that was
+# can give up few columns for nothing, and with only five of them left it errs more often than the model that was
 # trained for it.

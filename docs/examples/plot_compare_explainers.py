@@ -77,7 +77,8 @@ table[measures].round(3)
 ComparisonDisplay.from_frame(table, measures=measures)
 
 # %%
-# Shapley values, integrated gradients and SHAP are faithful, add up to rounding, and largely agree, though they are
-# found in three different ways: that is a reason to believe any of them. LIME is nearly as faithful, but depends more
-# on its draws. Saliency is the most stable of all, and hardly better than chance at everything else: it is a slope,
-# in units of output per unit of each column, and not a share of the output. Stability alone is no virtue.
+# Shapley values, integrated gradients and SHAP are faithful, add up to rounding (which of them is the nearest there
+# means nothing), and largely agree, though they are found in three different ways: a reason to believe them. LIME is
+# nearly as faithful, but changes more from fold to fold. Saliency is the most stable of all, and no better than the
+# control at anything else: it is a slope, in units of output per unit of each column, and not a share of the output.
+# Stability alone is no virtue.

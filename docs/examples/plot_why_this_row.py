@@ -69,7 +69,8 @@ for ax, explainer, name in zip(
 # What ``explain`` returns is a ``shap.Explanation``, so that SHAP's own plots draw it as well.
 
 plt.figure()
-shap.plots.waterfall(exact[0], max_display=8)
+shap.plots.waterfall(exact[0], max_display=8, show=False)
+plt.tight_layout()
 
 # %%
 # How sure is an estimate?
