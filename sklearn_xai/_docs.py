@@ -78,6 +78,9 @@ def fill_docstring(cls):
         cls.__doc__ = text
 
 
+BUILT = Path(__file__).absolute().parents[1] / "docs" / "_build" / "html"  # where a checkout's documentation is built
+
+
 class Documented:
     """Mixin of public estimators, left of ``BaseEstimator``: their HTML repr links to their page of the reference."""
 
@@ -100,12 +103,12 @@ def documentation_address():
     """Return where the documentation is, "" if that is not known.
 
     It is what the environment variable SKLEARN_XAI_DOCS says, an address or a folder that the documentation was built
-    into, else what the installed distribution declares.
+    into, else what the installed distribution declares, else what was built in the checkout that the package is in.
     """
     given = os.environ.get("SKLEARN_XAI_DOCS", "")
     if given and "://" not in given:
         given = Path(given).absolute().as_uri()
-    return (given or _declared_address()).rstrip("/")
+    return (given or _declared_address() or _built_beside()).rstrip("/")
 
 
 @cache
@@ -116,3 +119,7 @@ def _declared_address():
         return ""
     addresses = dict(line.split(", ", 1) for line in declared)
     return addresses.get("Documentation", "")
+
+
+def _built_beside():
+    return BUILT.as_uri() if (BUILT / "index.html").exists() else ""

@@ -130,8 +130,9 @@ def test_html_repr_holds_the_link(monkeypatch, tmp_path):
         (None, ""),
     ],
 )
-def test_address_is_what_the_distribution_declares(urls, link, monkeypatch):
+def test_address_is_what_the_distribution_declares(urls, link, monkeypatch, tmp_path):
     monkeypatch.delenv("SKLEARN_XAI_DOCS", raising=False)
+    monkeypatch.setattr(_docs, "BUILT", tmp_path)
     declared = mock.Mock(get_all=lambda name: urls if name == "Project-URL" else None)
     monkeypatch.setattr(_docs, "metadata", lambda name: declared)
     _docs._declared_address.cache_clear()
@@ -142,13 +143,22 @@ def test_address_is_what_the_distribution_declares(urls, link, monkeypatch):
     assert found == (f"{link}sklearn_xai.SaliencyExplainer.html" if link else "")
 
 
-def test_no_link_without_an_address_or_a_page(monkeypatch):
+def test_else_it_is_what_was_built_beside_the_package(monkeypatch, tmp_path):
+    monkeypatch.delenv("SKLEARN_XAI_DOCS", raising=False)
+    monkeypatch.setattr(_docs, "_declared_address", lambda: "")
+    monkeypatch.setattr(_docs, "BUILT", tmp_path)
+    (tmp_path / "index.html").touch()
+    assert SaliencyExplainer(None)._get_doc_link() == f"{tmp_path.as_uri()}/reference/sklearn_xai.SaliencyExplainer.html"
+
+
+def test_no_link_without_an_address_or_a_page(monkeypatch, tmp_path):
     class Mine(SaliencyExplainer):
         """An explainer of someone else's."""
 
     monkeypatch.setenv("SKLEARN_XAI_DOCS", "https://docs.example")
     assert Mine(None)._get_doc_link() == ""
     monkeypatch.delenv("SKLEARN_XAI_DOCS")
+    monkeypatch.setattr(_docs, "BUILT", tmp_path)
     missing = mock.Mock(side_effect=_docs.PackageNotFoundError)
     monkeypatch.setattr(_docs, "metadata", missing)
     _docs._declared_address.cache_clear()
