@@ -54,7 +54,7 @@ class LazyExplanation:
     (100, 3)
     """
 
-    def __init__(self, explainer, X):
+    def __init__(self, explainer: Any, X: Any) -> None:
         self.data = checked_blocks(explainer, X)
         self._sent = SentExplainer(explainer)
         key = self._sent.as_key()
@@ -96,7 +96,7 @@ class LazyExplanation:
         """What is said of one row: which facts there are, of what shape and type."""
         return _told(self._sent.call("explain", self._background))
 
-    def persist(self, **kwargs) -> LazyExplanation:
+    def persist(self, **kwargs: Any) -> LazyExplanation:
         """Return the same with its blocks computed, and kept where they were computed.
 
         Parameters
@@ -110,7 +110,7 @@ class LazyExplanation:
         kept._parts = self._parts.persist(**kwargs)
         return kept
 
-    def compute(self, **kwargs) -> shap.Explanation:
+    def compute(self, **kwargs: Any) -> shap.Explanation:
         """Return what ``explain`` says of the same rows in memory.
 
         Parameters

@@ -7,8 +7,10 @@ import warnings
 from collections import namedtuple
 from functools import cached_property
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
@@ -16,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_xai._compat import Interval, StrOptions, check_feature_names_in, fit_context
 from sklearn_xai._docs import fill_docstring
 from sklearn_xai._progress import track
+from sklearn_xai._typing import Groups, Output, Rows, Seed, Target, Transformed
 from sklearn_xai.background import balanced_rows, cluster_rows, group_matrix, sample_rows, strata_rows, typical_row
 from sklearn_xai.base.checks import (
     check_rows,
@@ -32,6 +35,9 @@ from sklearn_xai.base.targets import chooser, order_keys, resolve_target
 from sklearn_xai.base.texts import words_of
 from sklearn_xai.engines import Coalitions
 from sklearn_xai.tables import as_codes, as_shown, is_dask, take_rows
+
+if TYPE_CHECKING:
+    import shap
 
 Attributions = namedtuple("Attributions", ["values", "base_values", "outputs", "extras"])
 Attributions.__doc__ = """What a method says of some rows.
@@ -108,15 +114,15 @@ class BaseExplainer(
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        target="auto",
-        output="auto",
-        feature_groups=None,
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        target: Target = "auto",
+        output: Output = "auto",
+        feature_groups: Groups = None,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         self.estimator = estimator
         self.target = target
         self.output = output
@@ -155,7 +161,7 @@ class BaseExplainer(
 
     # ------------------------------------------------------------------ fit
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, **fit_params):
+    def fit(self, X: Rows, y: ArrayLike | None = None, **fit_params: Any) -> Self:
         """Take X as the background and, if y is given, train a clone of ``estimator`` on (X, y) first.
 
         Parameters
@@ -236,7 +242,7 @@ class BaseExplainer(
         return self._model
 
     # ------------------------------------------------------------------ transform and explain
-    def transform(self, X):
+    def transform(self, X: Rows) -> Transformed:
         """Return the attributions of rows.
 
         Parameters
@@ -314,7 +320,7 @@ class BaseExplainer(
                 stacklevel=4,
             )
 
-    def gap_tolerance(self, outputs, base_values):
+    def gap_tolerance(self, outputs: ArrayLike, base_values: ArrayLike) -> np.ndarray:
         """Return the completeness gap that is allowed for each row: ``tol * max(1, |f(x) - base value|)``.
 
         Parameters
@@ -325,10 +331,10 @@ class BaseExplainer(
         -------
         ndarray of shape (n_rows,)
         """
-        difference = np.abs(np.asarray(outputs, dtype=np.float64) - base_values)
+        difference = np.abs(np.asarray(outputs, dtype=np.float64) - np.asarray(base_values))
         return (getattr(self, "tol", None) or 1e-2) * np.maximum(1.0, difference)
 
-    def explain(self, X):
+    def explain(self, X: Rows) -> shap.Explanation | LazyExplanation:
         """Return the attributions of rows with all that belongs to them, as a ``shap.Explanation``.
 
         Parameters
@@ -386,7 +392,7 @@ class BaseExplainer(
             return [str(label) for label in self._model.classes]
         return [str(k) for k in range(self._model.n_outputs)]
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the columns of ``transform``: the players, or with ``target="all"`` output_player.
 
         Parameters
@@ -412,7 +418,7 @@ class BaseExplainer(
         return self.n_players_ * (self._model.n_outputs if self._target_index == "all" else 1)
 
     @cached_property
-    def feature_importances_(self):
+    def feature_importances_(self) -> np.ndarray:
         """Mean absolute attribution of each player over the background rows, shape (n_players,)."""
         check_is_fitted(self)
         values = np.abs(self._explain_rows(self.background_)[0].values, dtype=np.float64)

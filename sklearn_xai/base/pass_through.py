@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils import get_tags
@@ -9,6 +11,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xai._compat import available_if
+from sklearn_xai._typing import Rows
 from sklearn_xai.base.checks import check_rows, is_trained
 from sklearn_xai.base.dask_blocks import lazy_method
 from sklearn_xai.models import is_net, is_network, split_pipeline
@@ -19,7 +22,7 @@ class PassThrough:
     """Mixin: the estimator's predictions, tags and metadata routing, by way of the explainer."""
 
     @property
-    def classes_(self):
+    def classes_(self: Any) -> np.ndarray:
         """Labels of the classes, shape (n_classes,); only where the estimator is a classifier."""
         check_is_fitted(self)
         if self._model.labels is None:
@@ -27,7 +30,7 @@ class PassThrough:
         return self._model.labels
 
     @available_if(lambda self: is_network(split_pipeline(self._given)[1]) or hasattr(self._given, "predict"))
-    def predict(self, X):
+    def predict(self: Any, X: Rows) -> np.ndarray:
         """Return what the estimator predicts, labels as it was given them, shape (n_samples,).
 
         Parameters
@@ -37,7 +40,7 @@ class PassThrough:
         return self._pass_through("predict", X)
 
     @available_if(lambda self: is_classifier(self._given) and hasattr(self._given, "predict_proba"))
-    def predict_proba(self, X):
+    def predict_proba(self: Any, X: Rows) -> np.ndarray:
         """Return the probabilities the estimator gives to ``classes_``, shape (n_samples, n_classes).
 
         Parameters
@@ -52,7 +55,7 @@ class PassThrough:
             and (is_net(split_pipeline(self._given)[1]) or hasattr(self._given, "decision_function"))
         )
     )
-    def decision_function(self, X):
+    def decision_function(self: Any, X: Rows) -> np.ndarray:
         """Return the scores of the estimator's classes: (n_samples,) for two (the log-odds of a net), else per class.
 
         Parameters
@@ -73,7 +76,7 @@ class PassThrough:
             return np.log(proba[:, 1] / proba[:, 0]) if proba.shape[1] == 2 else np.log(proba)
         return getattr(self._model, method)(X)
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self: Any) -> MetadataRouter:
         """Return the routing of ``fit`` parameters to the estimator.
 
         Returns

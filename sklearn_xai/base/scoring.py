@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_xai._typing import Removal, Rows
 from sklearn_xai.base.checks import check_rows
 from sklearn_xai.base.targets import chooser
 from sklearn_xai.engines import draw_subsets, subset_faithfulness
@@ -16,7 +20,7 @@ _SCORE_SUBSETS = 50
 class Scoring:
     """Mixin: the explained output, of whole rows and of coalitions of players, and the score."""
 
-    def explained_output(self, X, targets=None):
+    def explained_output(self: Any, X: Rows, targets: ArrayLike | None = None) -> np.ndarray:
         """Return the number that is explained, for each row.
 
         Parameters
@@ -35,7 +39,7 @@ class Scoring:
             return self._model.outputs(X)
         return self._model.explained(X, self._choose if targets is None else chooser(self._indices(X, targets)))[0]
 
-    def explained_targets(self, X):
+    def explained_targets(self: Any, X: Rows) -> np.ndarray:
         """Return the index of the output that is explained, for each row.
 
         Parameters
@@ -52,7 +56,7 @@ class Scoring:
             return np.tile(np.arange(self._model.n_outputs), (len(X), 1))
         return np.array(self._model.explained(X, self._choose)[1])
 
-    def attribute(self, X, targets):
+    def attribute(self: Any, X: Rows, targets: ArrayLike) -> np.ndarray:
         """Return the attributions of the given output of each row, as ``transform`` does of its ``target``.
 
         Parameters
@@ -84,7 +88,15 @@ class Scoring:
             values[rows] = self._explain_target(take_rows(X, rows), int(index), False)[0].values
         return values
 
-    def coalition_values(self, X, coalitions, *, targets=None, removal=None, average=True):
+    def coalition_values(
+        self: Any,
+        X: Rows,
+        coalitions: ArrayLike,
+        *,
+        targets: ArrayLike | None = None,
+        removal: Removal | None = None,
+        average: bool = True,
+    ) -> np.ndarray:
         """Return the explained output of rows in which only some players are kept.
 
         The others are taken from rows given to ``fit``, over which the output is averaged: the same 16 for all
@@ -127,8 +139,8 @@ class Scoring:
         elif self._target_index != "all":
             targets = self._model.explained(X, self._choose)[1]
         same = removal in (None, self._coalitions.removal)
-        coalitions = self._coalitions if same else self._coalitions_under(removal, caller)
-        return coalitions.averaged(X, kept, targets) if average else coalitions.filled(X, kept, targets)
+        games = self._coalitions if same else self._coalitions_under(removal, caller)
+        return games.averaged(X, kept, targets) if average else games.filled(X, kept, targets)
 
     def _indices(self, X, targets):
         """Return the indices of outputs as an array, one a row."""
@@ -141,7 +153,7 @@ class Scoring:
             )
         return found
 
-    def score(self, X, y=None):
+    def score(self: Any, X: Rows, y: ArrayLike | None = None) -> float:
         """Return how faithful the attributions are: the correlation with what removing columns does to the output.
 
         Parameters

@@ -9,7 +9,7 @@ WINGS = (explainers, output)  # what explains how an output comes about, and wha
 KINDS = ("table", "image", "tokens")
 
 
-def all_explainers(inputs=None):
+def all_explainers(inputs: str | None = None) -> list[tuple[str, type[BaseExplainer]]]:
     """List the explainers of the package.
 
     Parameters

@@ -25,7 +25,8 @@ def fit_rules(found: Findings) -> dict[str, Any]:
         ("tree", TreeSurrogateExplainer, {"max_depth": _DEPTH}),
         ("list of rules", RuleSurrogateExplainer, {"max_rules": _MOST_RULES}),
     ):
-        explainer = kind(model, **size, **given.settings, min_fidelity=None, random_state=found.seed)
+        settings: dict[str, Any] = {**size, **given.settings}
+        explainer = kind(model, **settings, min_fidelity=None, random_state=found.seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:

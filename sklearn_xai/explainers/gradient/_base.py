@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
 from sklearn_xai._compat import StrOptions
+from sklearn_xai._typing import Channels, Groups, Layer, Output, Seed, Target
 from sklearn_xai.background import resolve_baseline, sample_rows
 from sklearn_xai.base import Attributions, BaseExplainer
 from sklearn_xai.models import EmbeddingSite, InsideModel, find_site
@@ -32,17 +35,17 @@ class GradientExplainer(BaseExplainer):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        layer=None,
-        channels="keep",
-        target="auto",
-        output="auto",
-        feature_groups=None,
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        layer: Layer = None,
+        channels: Channels = "keep",
+        target: Target = "auto",
+        output: Output = "auto",
+        feature_groups: Groups = None,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(
             estimator,
             target=target,

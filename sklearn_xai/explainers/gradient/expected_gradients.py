@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import torch
 
 from sklearn_xai._compat import Interval
+from sklearn_xai._typing import Channels, Groups, Layer, Output, Sampling, Seed, Target
 from sklearn_xai.background import sample_rows
 from sklearn_xai.base import BACKGROUND_PARAMETERS, Attributions
 from sklearn_xai.base.targets import chooser
@@ -108,21 +110,21 @@ class ExpectedGradientsExplainer(GradientExplainer):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        n_samples=200,
-        background_size=100,
-        background_sampling="random",
-        tol=1e-2,
-        layer=None,
-        channels="keep",
-        target="auto",
-        output="auto",
-        feature_groups=None,
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        n_samples: int = 200,
+        background_size: int = 100,
+        background_sampling: Sampling = "random",
+        tol: float = 1e-2,
+        layer: Layer = None,
+        channels: Channels = "keep",
+        target: Target = "auto",
+        output: Output = "auto",
+        feature_groups: Groups = None,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(
             estimator,
             layer=layer,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from sklearn_xai._compat import Interval, StrOptions
+from sklearn_xai._typing import Baseline, Channels, Groups, Layer, Output, Seed, Target
 from sklearn_xai.background import BASELINES, resolve_baseline
 from sklearn_xai.engines import evaluate, path_gradient_between, pick
 from sklearn_xai.explainers.gradient._base import GradientExplainer
@@ -181,23 +183,23 @@ class IntegratedGradientsExplainer(GradientExplainer):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        baseline="mean",
-        n_steps="auto",
-        tol=1e-2,
-        method="adaptive",
-        background_size=100,
-        path="layer",
-        layer=None,
-        channels="keep",
-        target="auto",
-        output="auto",
-        feature_groups=None,
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        baseline: Baseline = "mean",
+        n_steps: int | Literal["auto"] = "auto",
+        tol: float = 1e-2,
+        method: str = "adaptive",
+        background_size: int = 100,
+        path: Literal["layer", "input"] = "layer",
+        layer: Layer = None,
+        channels: Channels = "keep",
+        target: Target = "auto",
+        output: Output = "auto",
+        feature_groups: Groups = None,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(
             estimator,
             layer=layer,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from sklearn_xai._typing import Channels, Groups, Layer, Output, Seed, Target
 from sklearn_xai.engines import gradient
 from sklearn_xai.explainers.gradient._base import GradientExplainer
 
@@ -64,18 +67,18 @@ class SaliencyExplainer(GradientExplainer):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        absolute=False,
-        layer=None,
-        channels="keep",
-        target="auto",
-        output="auto",
-        feature_groups=None,
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        absolute: bool = False,
+        layer: Layer = None,
+        channels: Channels = "keep",
+        target: Target = "auto",
+        output: Output = "auto",
+        feature_groups: Groups = None,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(
             estimator,
             layer=layer,

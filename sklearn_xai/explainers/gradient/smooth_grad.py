@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from inspect import signature
 from numbers import Integral, Real
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from sklearn.frozen import FrozenEstimator
 
 from sklearn_xai._compat import Interval, StrOptions
+from sklearn_xai._typing import Channels, Groups, Layer, Output, Seed, Target
 from sklearn_xai.base import BaseExplainer
 from sklearn_xai.base.targets import chooser
 from sklearn_xai.engines import evaluate
@@ -114,20 +116,20 @@ class SmoothGradExplainer(GradientExplainer):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        n_samples=50,
-        noise=0.15,
-        kind="smoothgrad",
-        layer=None,
-        channels="keep",
-        target="auto",
-        output="auto",
-        feature_groups=None,
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        n_samples: int = 50,
+        noise: float = 0.15,
+        kind: Literal["smoothgrad", "smoothgrad_sq", "vargrad"] = "smoothgrad",
+        layer: Layer = None,
+        channels: Channels = "keep",
+        target: Target = "auto",
+        output: Output = "auto",
+        feature_groups: Groups = None,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(
             estimator,
             layer=layer,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ import torch
 from sklearn_xai._compat import Interval, StrOptions
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed
+from sklearn_xai._typing import Baseline, Groups, Layer, Output, Seed, Target
 from sklearn_xai.background import BASELINES, group_matrix, resolve_baseline, typical_row
 from sklearn_xai.base import Attributions, BaseExplainer
 from sklearn_xai.explainers.peers._captum_calls import AllOutputs, check_relus, is_mirrored, neuron_values, run
@@ -136,21 +138,21 @@ class CaptumExplainer(BaseExplainer):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        method="IntegratedGradients",
-        method_params=None,
-        layer=None,
-        baseline="auto",
-        tol=1e-2,
-        background_size=100,
-        target="auto",
-        output="auto",
-        feature_groups=None,
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        method: str | type = "IntegratedGradients",
+        method_params: dict[str, Any] | None = None,
+        layer: Layer = None,
+        baseline: Baseline = "auto",
+        tol: float = 1e-2,
+        background_size: int = 100,
+        target: Target = "auto",
+        output: Output = "auto",
+        feature_groups: Groups = None,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(
             estimator,
             target=target,

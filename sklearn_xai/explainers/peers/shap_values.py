@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from typing import Any, Literal
 
 import numpy as np
 
 from sklearn_xai._compat import Interval, StrOptions
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed
+from sklearn_xai._typing import Groups, Output, Sampling, Seed, Target
 from sklearn_xai.background import group_matrix
 from sklearn_xai.base import BACKGROUND_PARAMETERS, Attributions, BaseExplainer
 from sklearn_xai.explainers.peers._players import players
@@ -125,20 +127,20 @@ class SHAPExplainer(BaseExplainer):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        algorithm="auto",
-        max_evals="auto",
-        background_size=100,
-        background_sampling="random",
-        tol=1e-2,
-        target="auto",
-        output="auto",
-        feature_groups=None,
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        algorithm: str = "auto",
+        max_evals: int | Literal["auto"] = "auto",
+        background_size: int = 100,
+        background_sampling: Sampling = "random",
+        tol: float = 1e-2,
+        target: Target = "auto",
+        output: Output = "auto",
+        feature_groups: Groups = None,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(
             estimator,
             target=target,

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils import Bunch, ClassifierTags, RegressorTags
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_xai._typing import Target
 from sklearn_xai.base.targets import resolve_target
+
+if TYPE_CHECKING:
+    from sklearn.inspection import PartialDependenceDisplay
 
 
 class DependencePlots:
@@ -23,7 +29,14 @@ class DependencePlots:
             tags.regressor_tags = RegressorTags() if kind == "regressor" else None
         return tags
 
-    def plot_dependence(self, features=None, *, target=None, ax=None, n_cols=3):
+    def plot_dependence(
+        self: Any,
+        features: Sequence[str | int] | None = None,
+        *,
+        target: Target | None = None,
+        ax: Any = None,
+        n_cols: int = 3,
+    ) -> PartialDependenceDisplay:
         """Draw the curves that ``fit`` has evaluated; the model is not asked again.
 
         Parameters

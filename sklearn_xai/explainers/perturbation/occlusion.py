@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 
 from sklearn_xai._compat import Interval, StrOptions
+from sklearn_xai._typing import Baseline, Groups, Output, Removal, Sampling, Seed, Target
 from sklearn_xai.background import BASELINES, resolve_baseline
 from sklearn_xai.base import BACKGROUND_PARAMETERS, REMOVAL_PARAMETERS, Attributions, BaseExplainer
 from sklearn_xai.engines import Coalitions
@@ -195,21 +197,21 @@ class OcclusionExplainer(BaseExplainer):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        window=None,
-        strides=None,
-        baseline=None,
-        background_size=100,
-        background_sampling="random",
-        removal="marginal",
-        target="auto",
-        output="auto",
-        feature_groups=None,
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        window: int | tuple[int, ...] | None = None,
+        strides: int | tuple[int, ...] | None = None,
+        baseline: Baseline | None = None,
+        background_size: int = 100,
+        background_sampling: Sampling = "random",
+        removal: Removal = "marginal",
+        target: Target = "auto",
+        output: Output = "auto",
+        feature_groups: Groups = None,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(
             estimator,
             target=target,

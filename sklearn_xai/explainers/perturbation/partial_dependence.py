@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Any, Literal
 
 import numpy as np
 
 from sklearn_xai._compat import Interval, StrOptions
 from sklearn_xai._progress import track
+from sklearn_xai._typing import Groups, Output, Sampling, Seed, Target
 from sklearn_xai.base import BACKGROUND_PARAMETERS, Attributions, BaseExplainer
 from sklearn_xai.engines import Coalitions
 from sklearn_xai.explainers.perturbation._dependence import (
@@ -129,19 +131,19 @@ class PartialDependenceExplainer(DependencePlots, BaseExplainer):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        kind="pd",
-        grid_resolution=100,
-        background_size=100,
-        background_sampling="random",
-        target="auto",
-        output="auto",
-        feature_groups=None,
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        kind: Literal["pd", "ale"] = "pd",
+        grid_resolution: int = 100,
+        background_size: int = 100,
+        background_sampling: Sampling = "random",
+        target: Target = "auto",
+        output: Output = "auto",
+        feature_groups: Groups = None,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(
             estimator,
             target=target,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Integral
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.metrics import get_scorer_names
 
 from sklearn_xai._compat import Interval, StrOptions
 from sklearn_xai._progress import track
+from sklearn_xai._typing import Groups, Output, Sampling, Seed, Target
 from sklearn_xai.base import BACKGROUND_PARAMETERS, Attributions, BaseExplainer
 from sklearn_xai.engines import Coalitions
 from sklearn_xai.explainers.perturbation._permuted_scores import PermutedScores, permutations
@@ -122,20 +125,20 @@ class PermutationImportanceExplainer(BaseExplainer):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        scoring=None,
-        n_repeats=5,
-        kind="global",
-        background_size=100,
-        background_sampling="random",
-        target="auto",
-        output="auto",
-        feature_groups=None,
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        scoring: str | Callable[..., float] | None = None,
+        n_repeats: int = 5,
+        kind: Literal["global", "local"] = "global",
+        background_size: int = 100,
+        background_sampling: Sampling = "random",
+        target: Target = "auto",
+        output: Output = "auto",
+        feature_groups: Groups = None,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(
             estimator,
             target=target,

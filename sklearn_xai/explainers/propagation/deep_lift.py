@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from typing import Any
 
 import torch
 
 from sklearn_xai._compat import Interval, StrOptions
+from sklearn_xai._typing import Baseline, Channels, Groups, Layer, Output, Sampling, Seed, Target
 from sklearn_xai.background import BASELINES
 from sklearn_xai.base import BACKGROUND_PARAMETERS
 from sklearn_xai.engines import evaluate, record
@@ -263,21 +265,21 @@ class DeepLiftExplainer(GradientExplainer):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        baseline="mean",
-        background_size=100,
-        background_sampling="random",
-        tol=1e-3,
-        layer=None,
-        channels="keep",
-        target="auto",
-        output="auto",
-        feature_groups=None,
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        baseline: Baseline = "mean",
+        background_size: int = 100,
+        background_sampling: Sampling = "random",
+        tol: float = 1e-3,
+        layer: Layer = None,
+        channels: Channels = "keep",
+        target: Target = "auto",
+        output: Output = "auto",
+        feature_groups: Groups = None,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(
             estimator,
             layer=layer,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import nn
 
 from sklearn_xai._compat import StrOptions
+from sklearn_xai._typing import Channels, Groups, Layer, Output, Seed, Target
 from sklearn_xai.base import Attributions, BaseExplainer
 from sklearn_xai.engines import gradient, pick
 from sklearn_xai.engines.gradients import chunk_rows
@@ -128,18 +131,18 @@ class GradCAMExplainer(BaseExplainer):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        layer=None,
-        guided=False,
-        channels="keep",
-        target="auto",
-        output="auto",
-        feature_groups=None,
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        layer: Layer = None,
+        guided: bool = False,
+        channels: Channels = "keep",
+        target: Target = "auto",
+        output: Output = "auto",
+        feature_groups: Groups = None,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(
             estimator,
             target=target,

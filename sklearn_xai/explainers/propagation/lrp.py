@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from sklearn_xai._compat import Interval, StrOptions
+from sklearn_xai._typing import Channels, Groups, Layer, Output, Seed, Target
 from sklearn_xai.engines import evaluate
 from sklearn_xai.engines.tape import record
 from sklearn_xai.explainers.gradient._base import GradientExplainer
@@ -159,25 +162,25 @@ class LRPExplainer(GradientExplainer):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        rule="epsilon",
-        input_rule="auto",
-        epsilon=1e-6,
-        gamma=0.25,
-        alpha=2.0,
-        beta=1.0,
-        low=None,
-        high=None,
-        layer=None,
-        channels="keep",
-        target="auto",
-        output="auto",
-        feature_groups=None,
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        rule: str = "epsilon",
+        input_rule: Literal["auto", "box", "flat", "w_square"] | None = "auto",
+        epsilon: float = 1e-6,
+        gamma: float = 0.25,
+        alpha: float = 2.0,
+        beta: float = 1.0,
+        low: ArrayLike | None = None,
+        high: ArrayLike | None = None,
+        layer: Layer = None,
+        channels: Channels = "keep",
+        target: Target = "auto",
+        output: Output = "auto",
+        feature_groups: Groups = None,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(
             estimator,
             layer=layer,

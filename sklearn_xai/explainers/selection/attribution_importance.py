@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -11,7 +13,7 @@ from sklearn_xai.models import Network, Split, split_pipeline
 _DRAWS = 256  # points at which gradients are taken
 
 
-def attribution_importance(estimator):
+def attribution_importance(estimator: Any) -> np.ndarray:
     """Return how sensitive a fitted network is to each of its inputs: an ``importance_getter`` for scikit-learn.
 
     ``RFE(net, importance_getter=attribution_importance)`` and ``RFECV`` call it with the fitted net alone, so that the
@@ -50,7 +52,6 @@ def attribution_importance(estimator):
         )
     rows = np.random.RandomState(0).standard_normal((_DRAWS, n_inputs))
     network = Network(final, rows[:2], caller="attribution_importance")
-    total = 0.0
     with network.frozen():
         z, whole = network.tensor(rows), Split(network)
         slopes = torch.stack([gradient(whole, z, k, z[:1])[0] for k in range(network.n_outputs)])

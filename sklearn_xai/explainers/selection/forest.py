@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
@@ -10,6 +11,7 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn_xai._compat import Interval, RealNotInt, StrOptions
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed
+from sklearn_xai._typing import Groups, Output, Sampling, Seed, Target
 from sklearn_xai.background import group_matrix
 from sklearn_xai.base import BACKGROUND_PARAMETERS, Attributions, BaseExplainer
 from sklearn_xai.encoding import TableEncoder
@@ -147,26 +149,26 @@ class ForestExplainer(BaseExplainer):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        importance="shap",
-        to="model",
-        n_estimators=100,
-        max_depth=None,
-        min_samples_leaf=5,
-        max_features=1.0,
-        n_repeats=5,
-        n_jobs=None,
-        min_fidelity=0.7,
-        background_size=100,
-        background_sampling="random",
-        target="auto",
-        output="auto",
-        feature_groups=None,
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        importance: Literal["shap", "impurity", "permutation"] = "shap",
+        to: Literal["model", "y"] = "model",
+        n_estimators: int = 100,
+        max_depth: int | None = None,
+        min_samples_leaf: int | float = 5,
+        max_features: Literal["sqrt", "log2"] | int | float | None = 1.0,
+        n_repeats: int = 5,
+        n_jobs: int | None = None,
+        min_fidelity: float | None = 0.7,
+        background_size: int = 100,
+        background_sampling: Sampling = "random",
+        target: Target = "auto",
+        output: Output = "auto",
+        feature_groups: Groups = None,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(
             estimator,
             target=target,

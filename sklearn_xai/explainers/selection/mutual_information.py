@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import warnings
 from numbers import Integral
+from typing import Any, Literal
 
 import numpy as np
 from joblib import Parallel, delayed
+from numpy.typing import ArrayLike
 from sklearn.feature_selection import mutual_info_classif, mutual_info_regression
 
 from sklearn_xai._compat import Interval, StrOptions
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed
+from sklearn_xai._typing import Groups, Output, Seed, Target
 from sklearn_xai.base import Attributions, BaseExplainer
 from sklearn_xai.encoding import TableEncoder
 from sklearn_xai.explainers.selection._aims import aim_of, find_aims
@@ -164,21 +167,21 @@ class MutualInformationExplainer(BaseExplainer):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        to="model",
-        discrete_features="auto",
-        n_neighbors=3,
-        n_permutations=50,
-        max_samples=2000,
-        n_jobs=None,
-        target="auto",
-        output="auto",
-        feature_groups=None,
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        to: Literal["model", "class", "y"] = "model",
+        discrete_features: Literal["auto"] | bool | ArrayLike = "auto",
+        n_neighbors: int = 3,
+        n_permutations: int = 50,
+        max_samples: int | None = 2000,
+        n_jobs: int | None = None,
+        target: Target = "auto",
+        output: Output = "auto",
+        feature_groups: Groups = None,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(
             estimator,
             target=target,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone, is_classifier
@@ -12,6 +13,7 @@ from sklearn.model_selection import check_cv, train_test_split
 from sklearn_xai._compat import Interval, RealNotInt
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed
+from sklearn_xai._typing import Groups, Output, Removal, Sampling, Seed, Splits, Target
 from sklearn_xai.base import BACKGROUND_PARAMETERS, REMOVAL_PARAMETERS, Attributions, BaseExplainer
 from sklearn_xai.base.targets import chooser, resolve_target
 from sklearn_xai.explainers.selection._elimination import AsItStands, TrainedAgain, removing, see
@@ -141,23 +143,23 @@ class RFEExplainer(BaseExplainer):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        step=1,
-        n_features_to_select=None,
-        refit=False,
-        importance=None,
-        cv=None,
-        background_size=100,
-        background_sampling="random",
-        removal="marginal",
-        target="auto",
-        output="auto",
-        feature_groups=None,
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        step: int | float = 1,
+        n_features_to_select: int | float | None = None,
+        refit: bool = False,
+        importance: Any = None,
+        cv: Splits = None,
+        background_size: int = 100,
+        background_sampling: Sampling = "random",
+        removal: Removal = "marginal",
+        target: Target = "auto",
+        output: Output = "auto",
+        feature_groups: Groups = None,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(
             estimator,
             target=target,

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xai._compat import Interval, StrOptions
 from sklearn_xai._rng import draw_seed
+from sklearn_xai._typing import Groups, Output, Removal, Rows, Sampling, Seed, Target
 from sklearn_xai.base import BACKGROUND_PARAMETERS, REMOVAL_PARAMETERS, Attributions, BaseExplainer
 from sklearn_xai.base.targets import chooser
 from sklearn_xai.engines import Coalitions, PairGames
 from sklearn_xai.explainers.shapley._estimate import N_DESIGNS, DesignStore, estimate_averaged, estimate_pairs
 from sklearn_xai.explainers.shapley.designs import draw_pairs, fit_energies
 from sklearn_xai.tables import take_rows
+
+if TYPE_CHECKING:
+    import shap
 
 _MAX_ENUMERATED = 20  # players
 _MAX_INTERACTING = 64  # players
@@ -126,22 +131,22 @@ class ShapleyExplainer(BaseExplainer):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        algorithm="auto",
-        n_coalitions=None,
-        tol=None,
-        interactions_order=1,
-        background_size=100,
-        background_sampling="random",
-        removal="marginal",
-        target="auto",
-        output="auto",
-        feature_groups=None,
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        algorithm: Literal["auto", "exact", "kernel", "permutation"] = "auto",
+        n_coalitions: int | None = None,
+        tol: float | None = None,
+        interactions_order: Literal[1, 2] = 1,
+        background_size: int = 100,
+        background_sampling: Sampling = "random",
+        removal: Removal = "marginal",
+        target: Target = "auto",
+        output: Output = "auto",
+        feature_groups: Groups = None,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(
             estimator,
             target=target,
@@ -256,7 +261,7 @@ class ShapleyExplainer(BaseExplainer):
             interactions=self.interactions_order == 2,
         )
 
-    def explain_interactions(self, X):
+    def explain_interactions(self, X: Rows) -> shap.Explanation:
         """Return what pairs of columns do together, as a ``shap.Explanation``.
 
         Parameters
@@ -286,7 +291,7 @@ class ShapleyExplainer(BaseExplainer):
                 f"{type(self).__name__}.explain_interactions needs the 'interactions_order' parameter to be 2 before "
                 "'fit'. Got 1."
             )
-        explanation = self.explain(X)
+        explanation: Any = self.explain(X)
         values = explanation.interactions / 2
         own = explanation.values - values.sum(axis=2)
         player = np.arange(self.n_players_)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import Any, Literal
 
 import numpy as np
 from scipy.special import expit, logit
 from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression, Ridge
 
 from sklearn_xai._compat import Interval, StrOptions
+from sklearn_xai._typing import Groups, Output, Seed, Target
 from sklearn_xai.explainers._fidelity import r2_fidelity
 from sklearn_xai.explainers.surrogate._base import GlobalSurrogate
 
@@ -196,18 +198,18 @@ class LinearSurrogateExplainer(GlobalSurrogate):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        kind="ridge",
-        alpha=None,
-        min_fidelity=0.7,
-        target="auto",
-        output="auto",
-        feature_groups=None,
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        kind: Literal["ridge", "lasso", "logistic"] = "ridge",
+        alpha: float | None = None,
+        min_fidelity: float | None = 0.7,
+        target: Target = "auto",
+        output: Output = "auto",
+        feature_groups: Groups = None,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(
             estimator,
             target=target,

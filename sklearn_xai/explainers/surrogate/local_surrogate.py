@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
 from sklearn_xai._compat import Interval
 from sklearn_xai._rng import draw_seed
+from sklearn_xai._typing import Groups, Output, Removal, Sampling, Seed, Target
 from sklearn_xai.base import BACKGROUND_PARAMETERS, REMOVAL_PARAMETERS, Attributions, BaseExplainer
 from sklearn_xai.engines import Coalitions, draw_subsets
 
@@ -152,21 +154,21 @@ class LocalSurrogateExplainer(BaseExplainer):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        n_samples=1000,
-        kernel_width=None,
-        alpha=1.0,
-        background_size=100,
-        background_sampling="random",
-        removal="marginal",
-        target="auto",
-        output="auto",
-        feature_groups=None,
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        n_samples: int = 1000,
+        kernel_width: float | None = None,
+        alpha: float = 1.0,
+        background_size: int = 100,
+        background_sampling: Sampling = "random",
+        removal: Removal = "marginal",
+        target: Target = "auto",
+        output: Output = "auto",
+        feature_groups: Groups = None,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(
             estimator,
             target=target,

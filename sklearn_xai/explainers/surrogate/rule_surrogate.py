@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
 from sklearn_xai._compat import Interval
 from sklearn_xai._rng import draw_seed
+from sklearn_xai._typing import Groups, Output, Seed, Target
 from sklearn_xai.explainers.surrogate._rule_based import RuleBased, RuleBook
 from sklearn_xai.explainers.surrogate._rules import Conditions, grow_tree
 
@@ -180,19 +182,19 @@ class RuleSurrogateExplainer(RuleBased):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        max_rules=10,
-        max_conditions=3,
-        min_support=0.01,
-        min_fidelity=0.7,
-        target="auto",
-        output="auto",
-        feature_groups=None,
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        max_rules: int = 10,
+        max_conditions: int = 3,
+        min_support: float = 0.01,
+        min_fidelity: float | None = 0.7,
+        target: Target = "auto",
+        output: Output = "auto",
+        feature_groups: Groups = None,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(
             estimator,
             target=target,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 
 from sklearn_xai._compat import Interval
 from sklearn_xai._rng import draw_seed
+from sklearn_xai._typing import Groups, Output, Seed, Target
 from sklearn_xai.explainers.surrogate._rule_based import RuleBased, RuleBook
 from sklearn_xai.explainers.surrogate._rules import Conditions, grow_tree, splits_by_depth
 
@@ -152,19 +154,19 @@ class TreeSurrogateExplainer(RuleBased):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        max_depth=5,
-        max_leaf_nodes=None,
-        min_samples_leaf=5,
-        min_fidelity=0.7,
-        target="auto",
-        output="auto",
-        feature_groups=None,
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        max_depth: int = 5,
+        max_leaf_nodes: int | None = None,
+        min_samples_leaf: int = 5,
+        min_fidelity: float | None = 0.7,
+        target: Target = "auto",
+        output: Output = "auto",
+        feature_groups: Groups = None,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(
             estimator,
             target=target,
@@ -191,6 +193,6 @@ class TreeSurrogateExplainer(RuleBased):
         return TreeRules(tree, self._owner, self.n_players_)
 
     @property
-    def trees_(self):
+    def trees_(self) -> list[Any]:
         """The tree of each explained output."""
         return [book.tree for book in self._books]
