@@ -95,5 +95,5 @@ plt.show()
 # The digit can be read off every layer. How much ink there was is best known to the first, and harder to read off the
 # later ones, although nobody told the network to forget it. By PCA the ten digits lie over each other in both layers:
 # two directions hold half of the variance of the first and less than all of the last, as is written above the
-# pictures. By t-SNE they are ten crowds, the fours and the zeros far from all others; but how far crowds are from
-# each other means nothing there.
+# pictures. By t-SNE nearly all digits stand in crowds of their own; but how far crowds are from each other means
+# nothing there.

@@ -68,9 +68,8 @@ for ax, explainer, name in zip(
 #
 # What ``explain`` returns is a ``shap.Explanation``, so that SHAP's own plots draw it as well.
 
-plt.figure()
-shap.plots.waterfall(exact[0], max_display=8, show=False)
-plt.tight_layout()
+fig, ax = plt.subplots(figsize=(10, 5), layout="constrained")
+shap.plots.bar(exact[0], max_display=8, ax=ax, show=False)
 
 # %%
 # How sure is an estimate?
