@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 FAMILIES = ("faithfulness", "robustness", "complexity", "randomisation", "axioms", "localisation", "agreement")
 
@@ -72,7 +73,9 @@ SHARED = {
 }
 
 
-def explanation_metric(*, family, greater_is_better, **properties):
+def explanation_metric(
+    *, family: str, greater_is_better: bool, **properties: Any
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make a function known as a metric; it stays the plain function that it is.
 
     Parameters

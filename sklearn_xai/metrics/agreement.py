@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sklearn_xai._typing import Explained, Rows, Scores, Seed
 from sklearn_xai.engines.agreement import pair_order_agreement, spearman, top_k_agreement
 from sklearn_xai.metrics._reference import Compared
 from sklearn_xai.metrics._registry import explanation_metric
@@ -51,8 +55,16 @@ def _agreement(function):
 
 @_agreement
 def feature_agreement(
-    explainer, X, y=None, *, reference, attributions=None, k=None, sample_wise=False, random_state=None
-):
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
+    *,
+    reference: Any,
+    attributions: Explained | None = None,
+    k: int | None = None,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""Do explanation and reference name the same most important players?
 
     .. math:: |T_k(a) \cap T_k(b)| \, / \, k
@@ -103,7 +115,17 @@ def feature_agreement(
 
 
 @_agreement
-def rank_agreement(explainer, X, y=None, *, reference, attributions=None, k=None, sample_wise=False, random_state=None):
+def rank_agreement(
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
+    *,
+    reference: Any,
+    attributions: Explained | None = None,
+    k: int | None = None,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""Do explanation and reference put the same players in the same places?
 
     .. math:: |\{i \in T_k(a) \cap T_k(b) : r_i(a) = r_i(b)\}| \, / \, k
@@ -155,7 +177,17 @@ def rank_agreement(explainer, X, y=None, *, reference, attributions=None, k=None
 
 
 @_agreement
-def sign_agreement(explainer, X, y=None, *, reference, attributions=None, k=None, sample_wise=False, random_state=None):
+def sign_agreement(
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
+    *,
+    reference: Any,
+    attributions: Explained | None = None,
+    k: int | None = None,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""Do explanation and reference give the most important players the same direction?
 
     .. math:: |\{i \in T_k(a) \cap T_k(b) : \mathrm{sign}\, a_i = \mathrm{sign}\, b_i\}| \, / \, k
@@ -208,8 +240,16 @@ def sign_agreement(explainer, X, y=None, *, reference, attributions=None, k=None
 
 @_agreement
 def signed_rank_agreement(
-    explainer, X, y=None, *, reference, attributions=None, k=None, sample_wise=False, random_state=None
-):
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
+    *,
+    reference: Any,
+    attributions: Explained | None = None,
+    k: int | None = None,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""Do explanation and reference put the same players in the same places, with the same direction?
 
     .. math:: |\{i \in T_k(a) \cap T_k(b) : r_i(a) = r_i(b),\ \mathrm{sign}\, a_i = \mathrm{sign}\, b_i\}| \, / \, k
@@ -263,8 +303,16 @@ def signed_rank_agreement(
 
 @_agreement
 def rank_correlation(
-    explainer, X, y=None, *, reference, attributions=None, absolute=True, sample_wise=False, random_state=None
-):
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
+    *,
+    reference: Any,
+    attributions: Explained | None = None,
+    absolute: bool = True,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""Do explanation and reference order all players alike?
 
     Spearman's rank correlation of the attributions of a row with those of the reference,
@@ -320,8 +368,16 @@ def rank_correlation(
 
 @_agreement
 def pairwise_rank_agreement(
-    explainer, X, y=None, *, reference, attributions=None, absolute=True, sample_wise=False, random_state=None
-):
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
+    *,
+    reference: Any,
+    attributions: Explained | None = None,
+    absolute: bool = True,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""Of which share of pairs of players do explanation and reference agree which is more important?
 
     .. math:: \frac{|\{i, j : b_i > b_j,\ a_i > a_j\}| + \frac{1}{2} |\{i, j : b_i > b_j,\ a_i = a_j\}|}

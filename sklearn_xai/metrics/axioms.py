@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from sklearn_xai._typing import Explained, Removal, Rows, Scores, Seed
 from sklearn_xai.metrics._judged import Judged
 from sklearn_xai.metrics._moved_models import rectified_network, shifted_model
 from sklearn_xai.metrics._refitting import Refitting, mean_of, relative_distance
@@ -18,8 +21,16 @@ _CELLS = 2**22  # values of coalitions held at once
 
 @explanation_metric(family="axioms", greater_is_better=False)
 def non_sensitivity(
-    explainer, X, y=None, *, attributions=None, tol=1e-3, removal=None, sample_wise=False, random_state=None
-):
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
+    *,
+    attributions: Explained | None = None,
+    tol: float = 1e-3,
+    removal: Removal | None = None,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""Are the features without attribution those to which the model does not react?
 
     .. math:: \frac{|A_0 \,\triangle\, X_0|}{n_\mathrm{players}}
@@ -114,7 +125,16 @@ def _reactions(part):
 
 
 @explanation_metric(family="axioms", greater_is_better=False, inputs=("table", "image"), refits=True)
-def input_invariance(explainer, X, y=None, *, attributions=None, shift=1.0, sample_wise=False, random_state=None):
+def input_invariance(
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
+    *,
+    attributions: Explained | None = None,
+    shift: float = 1.0,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""Does an explanation change when the inputs are shifted and the model undoes the shift?
 
     With :math:`f'(x + m) = f(x)` for all rows, the distance of the two explanations of the same output,
@@ -196,8 +216,15 @@ def input_invariance(explainer, X, y=None, *, attributions=None, shift=1.0, samp
 
 @explanation_metric(family="axioms", greater_is_better=False, inputs=("table", "image"), refits=True)
 def implementation_invariance(
-    explainer, X, y=None, *, attributions=None, equivalent=None, sample_wise=False, random_state=None
-):
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
+    *,
+    attributions: Explained | None = None,
+    equivalent: Any = None,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""Does an explanation change when the same function is computed in another way?
 
     The distance of the explanations of the same output of two models f and g with f(x) = g(x),

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sklearn_xai._typing import Explained, Rows, Scores, Seed
 from sklearn_xai.metrics._judged import check_attributions, check_explainer, check_finite
 from sklearn_xai.metrics._registry import explanation_metric
 
 
 @explanation_metric(family="axioms", greater_is_better=False)
-def completeness_gap(explainer, X, y=None, *, attributions=None, relative=False, sample_wise=False, random_state=None):
+def completeness_gap(
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
+    *,
+    attributions: Explained | None = None,
+    relative: bool = False,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""How much of the explained output do the attributions leave unexplained?
 
     For each row, in float64,
@@ -75,7 +88,7 @@ def completeness_gap(explainer, X, y=None, *, attributions=None, relative=False,
     True
     """
     check_explainer(explainer, "completeness_gap")
-    explanation = attributions if hasattr(attributions, "base_values") else explainer.explain(X)
+    explanation: Any = attributions if hasattr(attributions, "base_values") else explainer.explain(X)
     full = np.asarray(explainer.explained_output(X), dtype=np.float64)
     given = explanation if attributions is None else attributions
     values = check_attributions(explainer, given, full, "completeness_gap").astype(np.float64)

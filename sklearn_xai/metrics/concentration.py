@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import entr
 
+from sklearn_xai._typing import Explained, Removal, Rows, Scores, Seed
 from sklearn_xai.metrics._judged import Judged, first_players
 from sklearn_xai.metrics._registry import explanation_metric
 
@@ -14,7 +17,15 @@ MOST_SIZES = 64  # of more players, this many numbers of players are tried
 
 
 @explanation_metric(family="complexity", greater_is_better=True)
-def sparseness(explainer, X, y=None, *, attributions=None, sample_wise=False, random_state=None):
+def sparseness(
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
+    *,
+    attributions: Explained | None = None,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""Is the explanation concentrated on few players?
 
     The Gini index of the absolute attributions,
@@ -76,7 +87,15 @@ def sparseness(explainer, X, y=None, *, attributions=None, sample_wise=False, ra
 
 
 @explanation_metric(family="complexity", greater_is_better=False)
-def complexity(explainer, X, y=None, *, attributions=None, sample_wise=False, random_state=None):
+def complexity(
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
+    *,
+    attributions: Explained | None = None,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""Over how many players is the explanation spread?
 
     The entropy of the shares of the absolute attributions, in nats,
@@ -134,17 +153,17 @@ def complexity(explainer, X, y=None, *, attributions=None, sample_wise=False, ra
 
 @explanation_metric(family="complexity", greater_is_better=False)
 def effective_complexity(
-    explainer,
-    X,
-    y=None,
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
     *,
-    attributions=None,
-    tol=0.1,
-    normalize=True,
-    removal=None,
-    sample_wise=False,
-    random_state=None,
-):
+    attributions: Explained | None = None,
+    tol: float = 0.1,
+    normalize: bool = True,
+    removal: Removal | None = None,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""How many of the most important players must be kept for the output to stay what it is?
 
     The smallest number of players that, kept alone, leave the expected change of the output within a share of what it

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sklearn_xai._typing import Explained, Removal, Rows, Scores, Seed
 from sklearn_xai.metrics._judged import Judged, first_players
 from sklearn_xai.metrics._registry import explanation_metric
 
 
 @explanation_metric(family="faithfulness", greater_is_better=True)
 def comprehensiveness(
-    explainer,
-    X,
-    y=None,
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
     *,
-    attributions=None,
-    fractions=(0.1, 0.2, 0.3, 0.4, 0.5),
-    removal=None,
-    sample_wise=False,
-    random_state=None,
-):
+    attributions: Explained | None = None,
+    fractions: ArrayLike = (0.1, 0.2, 0.3, 0.4, 0.5),
+    removal: Removal | None = None,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""Does the explanation name all that the output needs: what is lost without its most important players?
 
     .. math:: \frac{1}{|B|} \sum_{t \in B} f(x) - f(x_{\setminus T_t})
@@ -82,16 +86,16 @@ def comprehensiveness(
 
 @explanation_metric(family="faithfulness", greater_is_better=False)
 def sufficiency(
-    explainer,
-    X,
-    y=None,
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
     *,
-    attributions=None,
-    fractions=(0.1, 0.2, 0.3, 0.4, 0.5),
-    removal=None,
-    sample_wise=False,
-    random_state=None,
-):
+    attributions: Explained | None = None,
+    fractions: ArrayLike = (0.1, 0.2, 0.3, 0.4, 0.5),
+    removal: Removal | None = None,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""Is what the explanation names enough: what is lost with nothing but its most important players?
 
     .. math:: \frac{1}{|B|} \sum_{t \in B} f(x) - f(x_{T_t})

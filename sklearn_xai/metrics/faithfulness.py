@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from itertools import combinations
 from math import comb
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from sklearn_xai._typing import Explained, Removal, Rows, Scores, Seed
 from sklearn_xai.engines.agreement import draw_subsets, spearman
 from sklearn_xai.metrics._judged import Judged
 from sklearn_xai.metrics._registry import explanation_metric
@@ -14,17 +17,17 @@ from sklearn_xai.metrics._registry import explanation_metric
 
 @explanation_metric(family="faithfulness", greater_is_better=True)
 def faithfulness_correlation(
-    explainer,
-    X,
-    y=None,
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
     *,
-    attributions=None,
-    n_subsets=100,
-    subset_size=None,
-    removal=None,
-    sample_wise=False,
-    random_state=None,
-):
+    attributions: Explained | None = None,
+    n_subsets: int = 100,
+    subset_size: int | None = None,
+    removal: Removal | None = None,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""Do the attributions of a set of features add up to what the model loses without that set?
 
     Random subsets of the players (features, or groups of them) are removed, that is, replaced by the explainer's
@@ -95,18 +98,18 @@ def faithfulness_correlation(
 
 @explanation_metric(family="faithfulness", greater_is_better=False)
 def infidelity(
-    explainer,
-    X,
-    y=None,
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
     *,
-    attributions=None,
-    n_subsets=100,
-    subset_size=None,
-    normalize=False,
-    removal=None,
-    sample_wise=False,
-    random_state=None,
-):
+    attributions: Explained | None = None,
+    n_subsets: int = 100,
+    subset_size: int | None = None,
+    normalize: bool = False,
+    removal: Removal | None = None,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""By how much do the attributions of a set of features miss what the model loses without that set?
 
     .. math:: E_S \Big[ \Big( \sum_{i \in S} \phi_i - \big( f(x) - f(x_{\setminus S}) \big) \Big)^2 \Big]
@@ -185,17 +188,17 @@ def infidelity(
 
 @explanation_metric(family="faithfulness", greater_is_better=True)
 def sensitivity_n(
-    explainer,
-    X,
-    y=None,
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
     *,
-    attributions=None,
-    sizes=None,
-    n_subsets=100,
-    removal=None,
-    sample_wise=False,
-    random_state=None,
-):
+    attributions: Explained | None = None,
+    sizes: ArrayLike | None = None,
+    n_subsets: int = 100,
+    removal: Removal | None = None,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""For sets of n features, do the attributions say which loss is larger, from small sets to large ones?
 
     .. math:: \frac{1}{|N|} \sum_{n \in N} \operatorname{corr}_{|S| = n}
@@ -281,15 +284,15 @@ def _subsets_of_size(n_players, n_subsets, size, random_state):
 
 @explanation_metric(family="faithfulness", greater_is_better=True)
 def monotonicity_correlation(
-    explainer,
-    X,
-    y=None,
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
     *,
-    attributions=None,
-    removal=None,
-    sample_wise=False,
-    random_state=None,
-):
+    attributions: Explained | None = None,
+    removal: Removal | None = None,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""Are the players with the larger attributions those of which the model knows less when they are unknown?
 
     Spearman's rank correlation over the players i,

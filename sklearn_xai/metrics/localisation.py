@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.ndimage import distance_transform_edt
 
+from sklearn_xai._typing import Explained, Rows, Scores, Seed
 from sklearn_xai.engines.agreement import top_shares
 from sklearn_xai.metrics._judged import Judged
 from sklearn_xai.metrics._registry import explanation_metric
@@ -34,17 +37,17 @@ def _localisation(function):
 
 @_localisation
 def pointing_game(
-    explainer,
-    X,
-    y=None,
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
     *,
-    masks,
-    attributions=None,
-    absolute=False,
-    tolerance=0,
-    sample_wise=False,
-    random_state=None,
-):
+    masks: ArrayLike,
+    attributions: Explained | None = None,
+    absolute: bool = False,
+    tolerance: float = 0,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""Is the largest attribution where it should be?
 
     1 if the player with the largest attribution is within the mask M, else 0,
@@ -123,8 +126,16 @@ def pointing_game(
 
 @_localisation
 def relevance_mass_accuracy(
-    explainer, X, y=None, *, masks, attributions=None, absolute=False, sample_wise=False, random_state=None
-):
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
+    *,
+    masks: ArrayLike,
+    attributions: Explained | None = None,
+    absolute: bool = False,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""How much of the attributions is where it should be?
 
     .. math:: \frac{\sum_{i \in M} \max(a_i, 0)}{\sum_i \max(a_i, 0)}
@@ -178,8 +189,8 @@ def relevance_mass_accuracy(
     array([0.75, 0.5 ])
     """
     judged = Judged(explainer, X, attributions, metric="relevance_mass_accuracy")
-    masks, by_pixel = _checked_masks(judged, explainer, masks)
-    inside = masks.reshape(len(masks), -1)
+    checked, by_pixel = _checked_masks(judged, explainer, masks)
+    inside = checked.reshape(len(checked), -1)
 
     def mass(part):
         positive = _positive(part, judged, explainer, by_pixel, absolute)
@@ -193,8 +204,16 @@ def relevance_mass_accuracy(
 
 @_localisation
 def relevance_rank_accuracy(
-    explainer, X, y=None, *, masks, attributions=None, absolute=False, sample_wise=False, random_state=None
-):
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
+    *,
+    masks: ArrayLike,
+    attributions: Explained | None = None,
+    absolute: bool = False,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""Are the largest attributions where they should be?
 
     .. math:: \frac{|T_K \cap M|}{K}, \qquad K = |M|
@@ -249,8 +268,8 @@ def relevance_rank_accuracy(
     array([0.5 , 0.75])
     """
     judged = Judged(explainer, X, attributions, metric="relevance_rank_accuracy")
-    masks, by_pixel = _checked_masks(judged, explainer, masks)
-    inside = masks.reshape(len(masks), -1)
+    checked, by_pixel = _checked_masks(judged, explainer, masks)
+    inside = checked.reshape(len(checked), -1)
     k = inside.sum(axis=1, keepdims=True)
 
     def accuracy(part):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sklearn_xai._checks import check_whole
+from sklearn_xai._typing import Explained, Removal, Rows, Scores, Seed
 from sklearn_xai.metrics._judged import Judged, first_players
 from sklearn_xai.metrics._registry import explanation_metric
 
@@ -12,17 +16,17 @@ MAX_STEPS = 64  # steps of a curve by default; a row of fewer players has a step
 
 
 def perturbation_curve(
-    explainer,
-    X,
-    y=None,
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
     *,
-    kind="deletion",
-    attributions=None,
-    n_steps=None,
-    absolute=False,
-    removal=None,
-    random_state=None,
-):
+    kind: Literal["deletion", "insertion"] = "deletion",
+    attributions: Explained | None = None,
+    n_steps: int | None = None,
+    absolute: bool = False,
+    removal: Removal | None = None,
+    random_state: Seed = None,
+) -> tuple[np.ndarray, np.ndarray]:
     r"""How does the output change while players are removed, the most important first?
 
     With the players of a row in the order of their attributions, :math:`\pi_1, \ldots, \pi_d`, the deletion curve is
@@ -116,16 +120,16 @@ def _curve(part, order, counts, kind):
 
 @explanation_metric(family="faithfulness", greater_is_better=False)
 def deletion_auc(
-    explainer,
-    X,
-    y=None,
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
     *,
-    attributions=None,
-    n_steps=None,
-    removal=None,
-    sample_wise=False,
-    random_state=None,
-):
+    attributions: Explained | None = None,
+    n_steps: int | None = None,
+    removal: Removal | None = None,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""How soon does the output fall when the players that raise it most are removed first?
 
     The area under the deletion curve D, that is, its mean height, by the trapezoidal rule:
@@ -188,16 +192,16 @@ def deletion_auc(
 
 @explanation_metric(family="faithfulness", greater_is_better=True)
 def insertion_auc(
-    explainer,
-    X,
-    y=None,
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
     *,
-    attributions=None,
-    n_steps=None,
-    removal=None,
-    sample_wise=False,
-    random_state=None,
-):
+    attributions: Explained | None = None,
+    n_steps: int | None = None,
+    removal: Removal | None = None,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""How soon does the output rise when the players that raise it most are given back first?
 
     The area under the insertion curve I, that is, its mean height, by the trapezoidal rule:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sklearn_xai._rng import own_random_state
+from sklearn_xai._typing import Explained, Rows, Scores, Seed
 from sklearn_xai.metrics._judged import Judged, order_players
 from sklearn_xai.metrics._registry import explanation_metric
 from sklearn_xai.metrics.localisation import on_pixels
@@ -18,18 +21,18 @@ _RESIDUAL = 1e-9  # of an imputation, beside that of the first guess
 
 @explanation_metric(family="faithfulness", greater_is_better=True, inputs=("image",))
 def road(
-    explainer,
-    X,
-    y=None,
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
     *,
-    attributions=None,
-    percentages=(10, 20, 30, 40, 50, 60, 70, 80, 90),
-    order="combined",
-    measure="output",
-    noise=0.01,
-    sample_wise=False,
-    random_state=None,
-):
+    attributions: Explained | None = None,
+    percentages: ArrayLike = (10, 20, 30, 40, 50, 60, 70, 80, 90),
+    order: Literal["combined", "morf", "lerf"] = "combined",
+    measure: Literal["output", "accuracy"] = "output",
+    noise: float = 0.01,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""Does the output fall without the most relevant pixels, and hold without the least relevant ones?
 
     A share of the pixels is removed with all their channels and imputed from the others, so that the holes tell

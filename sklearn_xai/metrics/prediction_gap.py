@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sklearn_xai._checks import is_whole
+from sklearn_xai._typing import Explained, Removal, Rows, Scores, Seed
 from sklearn_xai.metrics._judged import Judged, first_players
 from sklearn_xai.metrics._registry import explanation_metric
 
 
 @explanation_metric(family="faithfulness", greater_is_better=True)
 def prediction_gap_important(
-    explainer,
-    X,
-    y=None,
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
     *,
-    attributions=None,
-    k=None,
-    removal=None,
-    sample_wise=False,
-    random_state=None,
-):
+    attributions: Explained | None = None,
+    k: int | None = None,
+    removal: Removal | None = None,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""How far does the output move when the most important players change (PGI)?
 
     .. math:: E_{x'} |f(x) - f(x')|, \qquad x'_{T} \text{ of background rows}, \; x'_{\setminus T} = x_{\setminus T}
@@ -83,16 +87,16 @@ def prediction_gap_important(
 
 @explanation_metric(family="faithfulness", greater_is_better=False)
 def prediction_gap_unimportant(
-    explainer,
-    X,
-    y=None,
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
     *,
-    attributions=None,
-    k=None,
-    removal=None,
-    sample_wise=False,
-    random_state=None,
-):
+    attributions: Explained | None = None,
+    k: int | None = None,
+    removal: Removal | None = None,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""How far does the output move when all but the most important players change (PGU)?
 
     .. math:: E_{x'} |f(x) - f(x')|, \qquad x'_{T} = x_{T}, \; x'_{\setminus T} \text{ of background rows}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sklearn_xai._checks import check_whole
 from sklearn_xai._progress import track
 from sklearn_xai._rng import own_random_state
+from sklearn_xai._typing import Explained, Rows, Scores, Seed, Similarity
 from sklearn_xai.metrics._judged import check_explainer
 from sklearn_xai.metrics._refitting import Refitting, mean_of
 from sklearn_xai.metrics._registry import explanation_metric
@@ -17,17 +21,17 @@ _MIRRORED = 1e-5  # by this share of their spread two outputs may miss adding up
 
 @explanation_metric(family="randomisation", greater_is_better=False)
 def random_target(
-    explainer,
-    X,
-    y=None,
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
     *,
-    attributions=None,
-    n_targets=10,
-    similarity="spearman",
-    absolute=False,
-    sample_wise=False,
-    random_state=None,
-):
+    attributions: Explained | None = None,
+    n_targets: int = 10,
+    similarity: Similarity = "spearman",
+    absolute: bool = False,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""How much is an explanation like that of another output of the model?
 
     The random logit test: the mean over T other outputs of the similarity of their explanations, by the same fitted

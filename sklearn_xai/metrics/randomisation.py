@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sklearn_xai._checks import check_whole
+from sklearn_xai._typing import Explained, RandomisationOrder, Rows, Scores, Seed, Similarity
 from sklearn_xai.metrics._refitting import mean_of
 from sklearn_xai.metrics._registry import explanation_metric
 from sklearn_xai.metrics.randomisation_curve import Cascade
@@ -14,18 +18,18 @@ _LEAST_ENTROPY = 0.01  # of the largest there is: what is divided by at least
 
 @explanation_metric(family="randomisation", greater_is_better=False, network=True, refits=True)
 def parameter_randomisation(
-    explainer,
-    X,
-    y=None,
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
     *,
-    attributions=None,
-    order="cascading",
-    layers=None,
-    similarity="spearman",
-    absolute=False,
-    sample_wise=False,
-    random_state=None,
-):
+    attributions: Explained | None = None,
+    order: RandomisationOrder = "cascading",
+    layers: list[str] | None = None,
+    similarity: Similarity = "spearman",
+    absolute: bool = False,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""How much is left of an explanation when the network's layers are drawn anew?
 
     The model parameter randomisation test: the mean over l of the similarity of the explanation of the trained network
@@ -107,20 +111,20 @@ def parameter_randomisation(
     family="randomisation", greater_is_better=False, network=True, inputs=("table", "image"), refits=True
 )
 def smooth_parameter_randomisation(
-    explainer,
-    X,
-    y=None,
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
     *,
-    attributions=None,
-    n_samples=20,
-    noise=0.1,
-    order="cascading",
-    layers=None,
-    similarity="spearman",
-    absolute=False,
-    sample_wise=False,
-    random_state=None,
-):
+    attributions: Explained | None = None,
+    n_samples: int = 20,
+    noise: float = 0.1,
+    order: RandomisationOrder = "cascading",
+    layers: list[str] | None = None,
+    similarity: Similarity = "spearman",
+    absolute: bool = False,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""How much is left of an explanation without its noise when the network's layers are drawn anew?
 
     As `parameter_randomisation`, of means of explanations over S noisy copies of each row, trained network and
@@ -200,8 +204,15 @@ def smooth_parameter_randomisation(
 
 @explanation_metric(family="randomisation", greater_is_better=True, network=True, refits=True)
 def efficient_parameter_randomisation(
-    explainer, X, y=None, *, attributions=None, n_bins=None, sample_wise=False, random_state=None
-):
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
+    *,
+    attributions: Explained | None = None,
+    n_bins: int | None = None,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""How much more complex does an explanation become when the whole network is drawn anew?
 
     .. math:: \frac{H(e(x; \tilde\theta)) - H(e(x; \theta))}{\max(H(e(x; \theta)), 0.01 \log n)}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
+from sklearn.utils import Bunch
 
 from sklearn_xai._checks import check_whole
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed, own_random_state
+from sklearn_xai._typing import Explained, RandomisationOrder, Rows, Seed, Similarity
 from sklearn_xai.base.findings import Findings
 from sklearn_xai.base.nearby import numbers_of
 from sklearn_xai.engines.agreement import cosine, spearman
@@ -22,18 +25,18 @@ SIMILARITIES = {"spearman": spearman, "cosine": cosine}
 
 
 def parameter_randomisation_curve(
-    explainer,
-    X,
+    explainer: Any,
+    X: Rows,
     *,
-    attributions=None,
-    order="cascading",
-    layers=None,
-    similarity="spearman",
-    absolute=False,
-    n_samples=None,
-    noise=0.1,
-    random_state=None,
-):
+    attributions: Explained | None = None,
+    order: RandomisationOrder = "cascading",
+    layers: list[str] | None = None,
+    similarity: Similarity = "spearman",
+    absolute: bool = False,
+    n_samples: int | None = None,
+    noise: float = 0.1,
+    random_state: Seed = None,
+) -> Bunch:
     r"""After how many layers drawn anew does an explanation cease to be that of the trained network?
 
     .. math:: s_l(x) = \mathrm{sim}\big(e(x; \theta), e(x; \theta_1, \ldots, \theta_{l-1}, \tilde\theta_l, \ldots,

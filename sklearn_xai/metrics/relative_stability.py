@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from sklearn_xai._typing import Explained, Layer, Rows, Scale, Scores, Seed
 from sklearn_xai.metrics._explained_neighbours import (
     Surroundings,
     at_both,
@@ -19,21 +22,21 @@ from sklearn_xai.metrics._representation import find_representation
 
 @robustness_metric()
 def relative_input_stability(
-    explainer,
-    X,
-    y=None,
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
     *,
-    attributions=None,
-    n_samples=10,
-    radius=0.1,
-    scale="std",
-    flip_probability=0.03,
-    same_prediction=False,
-    eps_min=1e-6,
-    log=False,
-    sample_wise=False,
-    random_state=None,
-):
+    attributions: Explained | None = None,
+    n_samples: int = 10,
+    radius: float = 0.1,
+    scale: Scale = "std",
+    flip_probability: float = 0.03,
+    same_prediction: bool = False,
+    eps_min: float = 1e-6,
+    log: bool = False,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""How much do the attributions change, relative to how much the row does (RIS)?
 
     .. math:: \max_{x'} \frac{\|(\phi(x) - \phi(x')) / \phi(x)\|_2}{\max(\|(x - x') / x\|_2, \epsilon)}
@@ -103,21 +106,21 @@ def relative_input_stability(
 
 @robustness_metric()
 def relative_output_stability(
-    explainer,
-    X,
-    y=None,
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
     *,
-    attributions=None,
-    n_samples=10,
-    radius=0.1,
-    scale="std",
-    flip_probability=0.03,
-    same_prediction=False,
-    eps_min=1e-6,
-    log=False,
-    sample_wise=False,
-    random_state=None,
-):
+    attributions: Explained | None = None,
+    n_samples: int = 10,
+    radius: float = 0.1,
+    scale: Scale = "std",
+    flip_probability: float = 0.03,
+    same_prediction: bool = False,
+    eps_min: float = 1e-6,
+    log: bool = False,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""How much do the attributions change, beside how much the model's outputs do (ROS)?
 
     .. math:: \max_{x'} \frac{\|(\phi(x) - \phi(x')) / \phi(x)\|_2}{\max(\|h(x) - h(x')\|_2, \epsilon)}
@@ -184,22 +187,22 @@ def relative_output_stability(
 
 @robustness_metric(network=True)
 def relative_representation_stability(
-    explainer,
-    X,
-    y=None,
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
     *,
-    attributions=None,
-    layer=None,
-    n_samples=10,
-    radius=0.1,
-    scale="std",
-    flip_probability=0.03,
-    same_prediction=False,
-    eps_min=1e-6,
-    log=False,
-    sample_wise=False,
-    random_state=None,
-):
+    attributions: Explained | None = None,
+    layer: Layer = None,
+    n_samples: int = 10,
+    radius: float = 0.1,
+    scale: Scale = "std",
+    flip_probability: float = 0.03,
+    same_prediction: bool = False,
+    eps_min: float = 1e-6,
+    log: bool = False,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""How much do the attributions change, relative to what the network makes of the row (RRS)?
 
     .. math:: \max_{x'} \frac{\|(\phi(x) - \phi(x')) / \phi(x)\|_2}{\max(\|(L(x) - L(x')) / L(x)\|_2, \epsilon)}

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sklearn_xai._typing import Explained, Rows, Scale, Scores, Seed
 from sklearn_xai.metrics._explained_neighbours import Surroundings, over_neighbours, robustness_metric
 
 
 @robustness_metric()
 def max_sensitivity(
-    explainer,
-    X,
-    y=None,
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
     *,
-    attributions=None,
-    n_samples=10,
-    radius=0.1,
-    scale="std",
-    flip_probability=0.03,
-    same_prediction=False,
-    sample_wise=False,
-    random_state=None,
-):
+    attributions: Explained | None = None,
+    n_samples: int = 10,
+    radius: float = 0.1,
+    scale: Scale = "std",
+    flip_probability: float = 0.03,
+    same_prediction: bool = False,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""How much can the attributions of a row change when the row hardly does?
 
     .. math:: \max_{x'} \frac{\|\phi(x') - \phi(x)\|_2}{\|\phi(x)\|_2}
@@ -82,19 +86,19 @@ def max_sensitivity(
 
 @robustness_metric()
 def avg_sensitivity(
-    explainer,
-    X,
-    y=None,
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
     *,
-    attributions=None,
-    n_samples=10,
-    radius=0.1,
-    scale="std",
-    flip_probability=0.03,
-    same_prediction=False,
-    sample_wise=False,
-    random_state=None,
-):
+    attributions: Explained | None = None,
+    n_samples: int = 10,
+    radius: float = 0.1,
+    scale: Scale = "std",
+    flip_probability: float = 0.03,
+    same_prediction: bool = False,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""How much do the attributions of a row change, on average, when the row hardly does?
 
     .. math:: E_{x'} \frac{\|\phi(x') - \phi(x)\|_2}{\|\phi(x)\|_2}
@@ -153,19 +157,19 @@ def avg_sensitivity(
 
 @robustness_metric()
 def local_lipschitz(
-    explainer,
-    X,
-    y=None,
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
     *,
-    attributions=None,
-    n_samples=10,
-    radius=0.1,
-    scale="std",
-    flip_probability=0.03,
-    same_prediction=False,
-    sample_wise=False,
-    random_state=None,
-):
+    attributions: Explained | None = None,
+    n_samples: int = 10,
+    radius: float = 0.1,
+    scale: Scale = "std",
+    flip_probability: float = 0.03,
+    same_prediction: bool = False,
+    sample_wise: bool = False,
+    random_state: Seed = None,
+) -> Scores:
     r"""How steeply can the attributions change around a row?
 
     .. math:: \max_{x'} \frac{\|\phi(x) - \phi(x')\|_2}{\|x - x'\|_2}

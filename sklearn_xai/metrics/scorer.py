@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import copy
 import inspect
+from collections.abc import Callable
+from typing import Any, Self
 
 import numpy as np
 import sklearn
+from numpy.typing import ArrayLike
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from sklearn_xai._checks import meant
+from sklearn_xai._typing import Explained, Rows, Scores
 from sklearn_xai.metrics._registry import METRICS
 
 
@@ -51,7 +55,9 @@ class ExplanationScorer:
     make_explanation_scorer('completeness_gap', relative=True)
     """
 
-    def __init__(self, metric, *, greater_is_better=None, **kwargs):
+    def __init__(
+        self, metric: str | Callable[..., Any], *, greater_is_better: bool | None = None, **kwargs: Any
+    ) -> None:
         self.metric = _named_metric(metric)
         known = METRICS.get(_name_of(self.metric))
         self.known = known if known is not None and known.function is self.metric else None
@@ -59,7 +65,7 @@ class ExplanationScorer:
         # Candidates of a search are scored with the same draws, in whichever process.
         self.kwargs = {"random_state": 0, **kwargs} if self.known else kwargs
         self._given = kwargs
-        self._requests = {}
+        self._requests: dict[str, bool | str | None] = {}
         parameters = inspect.signature(self.metric).parameters
         self._parameters = [
             name for name, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
@@ -70,7 +76,7 @@ class ExplanationScorer:
             raise TypeError(f"make_explanation_scorer: {_name_of(self.metric)} cannot be called so: {error}.") from None
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The name of the metric, after ``"neg_"`` where smaller is better."""
         return ("" if self.greater_is_better else "neg_") + _name_of(self.metric)
 
@@ -103,7 +109,7 @@ class ExplanationScorer:
         """
         return self.signed(self.measure(*look_through(explainer, X, self), y, **params))
 
-    def signed(self, value):
+    def signed(self, value: Scores) -> Scores:
         """Give the one number that the metric found, its sign turned so that larger is better."""
         if np.ndim(value):
             raise ValueError(
@@ -111,11 +117,20 @@ class ExplanationScorer:
             )
         return float(value) if self.greater_is_better else -float(value)
 
-    def takes(self, name) -> bool:
+    def takes(self, name: str) -> bool:
         """Whether the metric has a parameter of this name."""
         return name in self._parameters[2:]
 
-    def measure(self, explainer, X, y=None, *, attributions=None, sample_wise=False, **params):
+    def measure(
+        self,
+        explainer: Any,
+        X: Rows,
+        y: ArrayLike | None = None,
+        *,
+        attributions: Explained | None = None,
+        sample_wise: bool = False,
+        **params: Any,
+    ) -> np.ndarray:
         """Give the metric as it is, of explanations that may be at hand.
 
         Parameters
@@ -149,7 +164,7 @@ class ExplanationScorer:
             )
         return np.asarray(self.metric(explainer, X, **arguments))
 
-    def set_score_request(self, **requests):
+    def set_score_request(self, **requests: bool | str | None) -> Self:
         """Ask cross-validation for what the metric needs of each row; it is shared out to the folds like X.
 
         Parameters
@@ -180,7 +195,7 @@ class ExplanationScorer:
         self._requests.update(requests)
         return self
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRequest:
         """Return what is asked for of each row: nothing that `set_score_request` has not named.
 
         Returns

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import sklearn
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
@@ -12,7 +14,9 @@ from sklearn_xai.metrics._registry import METRICS
 from sklearn_xai.metrics.scorer import ExplanationScorer, look_through
 
 
-def make_explanation_scorer(metric, *, greater_is_better=None, **kwargs):
+def make_explanation_scorer(
+    metric: str | Callable[..., Any], *, greater_is_better: bool | None = None, **kwargs: Any
+) -> ExplanationScorer:
     """How can a search choose among explainers by the quality of their explanations?
 
     Parameters
@@ -77,7 +81,7 @@ def get_explanation_scorer_names() -> list[str]:
     return sorted(_scorers())
 
 
-def get_explanation_scorer(scoring):
+def get_explanation_scorer(scoring: str | Callable[..., Any]) -> Callable[..., Any]:
     """Which scorer has this name?
 
     Parameters
@@ -164,7 +168,7 @@ class ExplanationScorers:
     ['test_faithfulness_correlation', 'test_neg_completeness_gap']
     """
 
-    def __init__(self, scorers):
+    def __init__(self, scorers: Sequence[str] | Mapping[str, str | ExplanationScorer]) -> None:
         if isinstance(scorers, str) or not len(scorers):
             raise ValueError(
                 "The 'scorers' parameter of ExplanationScorers must be a list of names or a dict of scorers, of at "
@@ -219,7 +223,7 @@ class ExplanationScorers:
             raise TypeError(f"{self!r}: none of the metrics has the parameters {unused}.")
         return shared
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRouter:
         """Return what the scorers ask for of each row.
 
         Returns
