@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sklearn_xai.tables import is_frame, take_rows
+
+if TYPE_CHECKING:
+    from sklearn.utils.metadata_routing import MetadataRouter
 
 _CHECKED_AT_ONCE = 2**24  # cells of masks that are looked at together
 _FORMS = (
@@ -34,14 +37,15 @@ class TakesConcepts:
             )
         return concepts, y
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRouter:
         """Return the routing of ``fit`` parameters: concepts are taken here, all others by the estimator.
 
         Returns
         -------
         routing : MetadataRouter
         """
-        return super().get_metadata_routing().add_self_request(self)
+        routing = super().get_metadata_routing()  # type: ignore[misc] # of what it is mixed into
+        return routing.add_self_request(self)
 
 
 class ConceptReader:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xai._compat import Interval, check_feature_names_in
 from sklearn_xai._progress import track
+from sklearn_xai._typing import Layer, Seed
 from sklearn_xai.base.checks import check_estimator, check_is_trained, check_no_nan, check_rows
 from sklearn_xai.base.fitting import FitsEstimator
 from sklearn_xai.base.pass_through import PassThrough
@@ -55,7 +59,15 @@ class InsideEstimator(FitsEstimator, PassThrough, MetaEstimatorMixin, Transforme
         for name, text in SHARED.items():
             cls.__doc__ = (cls.__doc__ or "").replace(f"%({name})s", text)
 
-    def __init__(self, estimator, *, layer=None, batch_size=None, random_state=None, verbose=0):
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        layer: Layer | Sequence[Layer] = None,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         self.estimator = estimator
         self.layer = layer
         self.batch_size = batch_size
@@ -107,7 +119,7 @@ class InsideEstimator(FitsEstimator, PassThrough, MetaEstimatorMixin, Transforme
         """Return the names of the columns of ``transform``."""
         raise AttributeError(f"{type(self).__name__} has no columns.")
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the columns of ``transform``: units of layers, or concepts.
 
         Parameters

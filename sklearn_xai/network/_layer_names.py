@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import torch
 
+from sklearn_xai._typing import Rows
 from sklearn_xai.base.checks import check_is_trained
 from sklearn_xai.models import is_net, is_network, noted_calls, split_pipeline, unwrap
 from sklearn_xai.network._inside import Look
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _ROWS = 8
 
 
-def layer_names(estimator, X=None):
+def layer_names(estimator: Any, X: Rows | None = None) -> pd.DataFrame:
     """Which layers of a network can be named, and what is the shape of what comes out of them?
 
     Parameters

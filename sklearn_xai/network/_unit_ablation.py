@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearn_xai._checks import check_choice, check_whole, is_whole
 from sklearn_xai._progress import track
 from sklearn_xai._rng import own_random_state
+from sklearn_xai._typing import Rows
 from sklearn_xai.base.checks import check_no_nan, check_target_values
 from sklearn_xai.network.activations import pool
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def check_units(units, names, concepts, caller):
@@ -125,7 +132,15 @@ def scores(model, y, predicted):
 class AblatesUnits:
     """Mixin of what knows units by name and by the concept that they detect."""
 
-    def ablation(self, units, X, y, *, value="zero", n_random=10):
+    def ablation(
+        self: Any,
+        units: int | str | Sequence[int | str],
+        X: Rows,
+        y: ArrayLike,
+        *,
+        value: Literal["zero", "mean"] = "zero",
+        n_random: int = 10,
+    ) -> pd.DataFrame:
         """How much of the score is lost when units are switched off, and when as many random ones are?
 
         Parameters

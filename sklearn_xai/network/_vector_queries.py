@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.metrics import pairwise_distances
-from sklearn.utils import check_array, gen_batches
+from sklearn.utils import Bunch, check_array, gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_xai._checks import check_choice, check_whole
@@ -16,6 +18,9 @@ from sklearn_xai.base.findings import Findings
 from sklearn_xai.network._embedding_tables import as_query
 from sklearn_xai.network._neighbour_preservation import neighbour_preservation
 from sklearn_xai.tables import is_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FLOATS = [np.float64, np.float32]
 _CHUNK_CELLS = 2**22  # similarities that are held at once
@@ -69,7 +74,7 @@ def highest(scores, n):
 class VectorQueries:
     """Mixin of what has ``vectors_`` of ``words_``, a ``_lookup`` of these, ``metric`` and ``n_neighbors``."""
 
-    def neighbours(self, words=None, n_neighbors=None):
+    def neighbours(self: Any, words: Any = None, n_neighbors: int | None = None) -> pd.DataFrame:
         """Which words are the nearest to words?
 
         Parameters
@@ -104,7 +109,7 @@ class VectorQueries:
         }
         return pd.DataFrame(table)
 
-    def similarity(self, a, b):
+    def similarity(self: Any, a: Any, b: Any) -> float | pd.DataFrame:
         """How alike are two words, or each of some to each of others?
 
         Parameters
@@ -125,7 +130,9 @@ class VectorQueries:
             return float(found[0, 0])
         return pd.DataFrame(found, index=rows.labels, columns=columns.labels)
 
-    def analogy(self, a, b, c, n_neighbors=None, *, method="add"):
+    def analogy(
+        self: Any, a: Any, b: Any, c: Any, n_neighbors: int | None = None, *, method: Literal["add", "mul"] = "add"
+    ) -> pd.DataFrame:
         r"""A is to b as c is to what?
 
         The words w with the highest
@@ -163,7 +170,9 @@ class VectorQueries:
         found, best = highest(scores[None], n)
         return pd.DataFrame({"word": self.words_[found[0]].tolist(), "rank": np.arange(1, n + 1), "score": best[0]})
 
-    def preserves_neighbours(self, projection, *, n_neighbors=None, words=None):
+    def preserves_neighbours(
+        self: Any, projection: Any, *, n_neighbors: int | None = None, words: Sequence[Any] | None = None
+    ) -> Bunch:
         """Does a projection keep the neighbours that the embedding has?
 
         Parameters

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Real
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from sklearn.utils import Bunch
 
 from sklearn_xai._checks import check_choice, check_whole
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed, own_random_state
+from sklearn_xai._typing import Layer, Rows, Seed
 from sklearn_xai.base.findings import Findings
 from sklearn_xai.network._inside import Look
 from sklearn_xai.network._top_rows import TopRows
@@ -33,7 +37,16 @@ def total_variation(images):
     return sum(part.flatten(1).mean(dim=1) if part[0].numel() else 0 for part in (down, right))
 
 
-def top_rows(estimator, X, *, layer=None, n_top=9, pooling="max", batch_size=None, verbose=0):
+def top_rows(
+    estimator: Any,
+    X: Rows,
+    *,
+    layer: Layer = None,
+    n_top: int = 9,
+    pooling: Literal["max", "mean"] = "max",
+    batch_size: int | None = None,
+    verbose: int | bool = 0,
+) -> Bunch:
     """Which rows excite each unit of a layer most?
 
     Parameters
@@ -93,22 +106,22 @@ def _top(look, X, n_top, pooling):
 
 
 def maximise_activation(
-    estimator,
-    X,
+    estimator: Any,
+    X: Rows,
     *,
-    layer=None,
-    units=None,
-    pooling="mean",
-    n_steps=256,
-    learning_rate=0.05,
-    jitter=0,
-    tv_weight=0.0,
-    l2_weight=0.0,
-    bounds="range",
-    start="mean",
-    random_state=None,
-    verbose=0,
-):
+    layer: Layer = None,
+    units: int | Sequence[int] | None = None,
+    pooling: Literal["mean", "max"] = "mean",
+    n_steps: int = 256,
+    learning_rate: float = 0.05,
+    jitter: int = 0,
+    tv_weight: float = 0.0,
+    l2_weight: float = 0.0,
+    bounds: Literal["range"] | tuple[float, float] | None = "range",
+    start: Literal["mean", "noise"] | np.ndarray = "mean",
+    random_state: Seed = None,
+    verbose: int | bool = 0,
+) -> Bunch:
     r"""Which input excites a unit most?
 
     Gradient ascent on the input, from the mean of X or from noise, within the range of X:

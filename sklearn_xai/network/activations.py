@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xai._compat import StrOptions, fit_context
+from sklearn_xai._typing import Layer, Rows, Seed, Transformed
 from sklearn_xai.network._inside import InsideEstimator
 
 POOLING = ("mean", "max", "flatten")
@@ -115,21 +119,21 @@ class LayerActivations(InsideEstimator):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        layer=None,
-        pooling="mean",
-        unit_axis="auto",
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        layer: Layer | Sequence[Layer] = None,
+        pooling: Literal["mean", "max", "flatten"] = "mean",
+        unit_axis: int | Literal["auto"] = "auto",
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(estimator, layer=layer, batch_size=batch_size, random_state=random_state, verbose=verbose)
         self.pooling = pooling
         self.unit_axis = unit_axis
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, **fit_params):
+    def fit(self, X: Rows, y: ArrayLike | None = None, **fit_params: Any) -> Self:
         """Find the layers and, if y is given, train a clone of ``estimator`` on (X, y) first.
 
         Parameters
@@ -160,7 +164,7 @@ class LayerActivations(InsideEstimator):
             )
         return axis % len(shape)
 
-    def transform(self, X):
+    def transform(self, X: Rows) -> Transformed:
         """Return the activations of rows.
 
         Parameters

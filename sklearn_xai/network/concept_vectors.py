@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import warnings
 from numbers import Integral, Real
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
@@ -15,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from sklearn_xai._compat import Interval, StrOptions, fit_context
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed
+from sklearn_xai._typing import Layer, Output, Rows, Seed, Target, Transformed
 from sklearn_xai.base.checks import check_no_nan
 from sklearn_xai.base.targets import chooser, resolve_target
 from sklearn_xai.engines import gradient
@@ -203,20 +206,20 @@ class ConceptActivationVectors(TakesConcepts, InsideEstimator):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        layer=None,
-        pooling="flatten",
-        target="auto",
-        output="auto",
-        classifier=None,
-        n_runs=20,
-        n_examples=50,
-        alpha=0.05,
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        layer: Layer = None,
+        pooling: Literal["flatten", "mean"] = "flatten",
+        target: Target = "auto",
+        output: Output = "auto",
+        classifier: Any = None,
+        n_runs: int = 20,
+        n_examples: int = 50,
+        alpha: float = 0.05,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(estimator, layer=layer, batch_size=batch_size, random_state=random_state, verbose=verbose)
         self.pooling = pooling
         self.target = target
@@ -228,7 +231,15 @@ class ConceptActivationVectors(TakesConcepts, InsideEstimator):
 
     # ------------------------------------------------------------------ fit
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, *args, concepts=None, y=None, concept_names=None, **fit_params):
+    def fit(
+        self,
+        X: Rows,
+        *args: ArrayLike,
+        concepts: Any = None,
+        y: ArrayLike | None = None,
+        concept_names: ArrayLike | None = None,
+        **fit_params: Any,
+    ) -> Self:
         """Find the vectors of concepts, and test what outputs are sensitive to: ``fit(X, concepts, y=None)``.
 
         Where concepts are given by name, as a Pipeline does, what follows X is y: ``fit(X, y, concepts=labels)``,
@@ -380,7 +391,7 @@ class ConceptActivationVectors(TakesConcepts, InsideEstimator):
             yield slopes.double().cpu().numpy(), outputs.double().cpu().numpy()
 
     # ------------------------------------------------------------------ transform
-    def transform(self, X):
+    def transform(self, X: Rows) -> Transformed:
         """Return how sensitive the explained output of rows is to each concept.
 
         Parameters
@@ -400,7 +411,7 @@ class ConceptActivationVectors(TakesConcepts, InsideEstimator):
         check_no_nan(type(self).__name__, "the model's output", np.concatenate(is_nan), X, self._column_names())
         return np.concatenate(parts).astype(self._model.dtype)
 
-    def concept_activations(self, X):
+    def concept_activations(self, X: Rows) -> np.ndarray:
         """Return how far the activations of rows go in the direction of each concept.
 
         Parameters

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from numbers import Real
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from scipy.stats import hypergeom
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xai._compat import Interval, StrOptions, fit_context
+from sklearn_xai._typing import Layer, Rows, Seed, Transformed
 from sklearn_xai.network._concepts import ConceptReader, TakesConcepts
 from sklearn_xai.network._dissection_counts import ConceptBatch, ConceptCounts
 from sklearn_xai.network._dissection_report import best_concepts, named, summary_table, unit_table
@@ -18,6 +22,9 @@ from sklearn_xai.network._inside import InsideEstimator
 from sklearn_xai.network._unit_ablation import AblatesUnits
 from sklearn_xai.network._unit_thresholds import UnitThresholds
 from sklearn_xai.network.activations import pool
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _FALSE_DETECTORS = 0.05  # that many are expected among units of tables that know nothing of the concepts
 
@@ -157,23 +164,32 @@ class NetworkDissection(TakesConcepts, AblatesUnits, InsideEstimator):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        layer=None,
-        quantile=0.995,
-        iou_threshold=0.04,
-        pooling="max",
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        layer: Layer | Sequence[Layer] = None,
+        quantile: float = 0.995,
+        iou_threshold: float = 0.04,
+        pooling: Literal["max", "mean"] = "max",
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(estimator, layer=layer, batch_size=batch_size, random_state=random_state, verbose=verbose)
         self.quantile = quantile
         self.iou_threshold = iou_threshold
         self.pooling = pooling
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, *args, concepts=None, y=None, concept_names=None, concept_categories=None, **fit_params):
+    def fit(
+        self,
+        X: Rows,
+        *args: ArrayLike,
+        concepts: Any = None,
+        y: ArrayLike | None = None,
+        concept_names: ArrayLike | None = None,
+        concept_categories: ArrayLike | Mapping[str, str] | None = None,
+        **fit_params: Any,
+    ) -> Self:
         """Compare the units with concepts: ``fit(X, concepts, y=None)``; if y is given, train a clone first.
 
         Where concepts are given by name, as a Pipeline does, what follows X is y: ``fit(X, y, concepts=masks)``,
@@ -303,18 +319,18 @@ class NetworkDissection(TakesConcepts, AblatesUnits, InsideEstimator):
         return hasattr(self, "detectors_")
 
     @property
-    def report_(self):
+    def report_(self) -> pd.DataFrame:
         """What each unit responds to, a DataFrame with a row for each."""
         check_is_fitted(self)
         return unit_table(self)
 
     @property
-    def summary_(self):
+    def summary_(self) -> pd.DataFrame:
         """How many detectors there are of each category in each layer, a DataFrame."""
         check_is_fitted(self)
         return summary_table(self)
 
-    def transform(self, X):
+    def transform(self, X: Rows) -> Transformed:
         """Return the activations of the concept detectors.
 
         Parameters

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from numbers import Integral
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_xai._compat import Interval, StrOptions, check_feature_names_in, fit_context
+from sklearn_xai._typing import Rows, Seed, Transformed
 from sklearn_xai.base.checks import check_estimator, check_rows, check_target_values
 from sklearn_xai.base.fitting import FitsEstimator
 from sklearn_xai.network._embedding_tables import (
@@ -125,8 +129,15 @@ class EmbeddingSimilarity(VectorQueries, FitsEstimator, TransformerMixin, BaseEs
     }
 
     def __init__(
-        self, estimator=None, *, layer=None, vocabulary=None, metric="cosine", n_neighbors=10, random_state=None
-    ):
+        self,
+        estimator: Any = None,
+        *,
+        layer: str | None = None,
+        vocabulary: Sequence[Any] | Mapping[Any, int] | None = None,
+        metric: Literal["cosine", "euclidean", "manhattan", "chebyshev"] = "cosine",
+        n_neighbors: int = 10,
+        random_state: Seed = None,
+    ) -> None:
         self.estimator = estimator
         self.layer = layer
         self.vocabulary = vocabulary
@@ -135,7 +146,14 @@ class EmbeddingSimilarity(VectorQueries, FitsEstimator, TransformerMixin, BaseEs
         self.random_state = random_state
 
     @classmethod
-    def from_vectors(cls, words, vectors, *, metric="cosine", n_neighbors=10):
+    def from_vectors(
+        cls,
+        words: Sequence[Any],
+        vectors: ArrayLike,
+        *,
+        metric: Literal["cosine", "euclidean", "manhattan", "chebyshev"] = "cosine",
+        n_neighbors: int = 10,
+    ) -> Self:
         """Compare words by vectors that were trained elsewhere.
 
         Parameters
@@ -155,7 +173,7 @@ class EmbeddingSimilarity(VectorQueries, FitsEstimator, TransformerMixin, BaseEs
 
     # ------------------------------------------------------------------ fit and transform
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X=None, y=None, **fit_params):
+    def fit(self, X: Rows | None = None, y: ArrayLike | None = None, **fit_params: Any) -> Self:
         """Take the vectors of a network's embedding, trained first if y is given, or the rows of X.
 
         Parameters
@@ -218,7 +236,7 @@ class EmbeddingSimilarity(VectorQueries, FitsEstimator, TransformerMixin, BaseEs
             words = rows = [id_ for id_ in range(len(vectors)) if id_ != padding]
         return words, vectors[rows], encoder is not None and encoder.lowercase
 
-    def transform(self, X):
+    def transform(self, X: Rows) -> Transformed:
         """Return the vectors of words.
 
         Parameters
@@ -236,7 +254,7 @@ class EmbeddingSimilarity(VectorQueries, FitsEstimator, TransformerMixin, BaseEs
         kind, value = as_query(X, self._lookup)
         return self._resolved(X).vectors if kind == "words" else np.array(self._checked(value))
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the dimensions.
 
         Parameters
@@ -254,7 +272,7 @@ class EmbeddingSimilarity(VectorQueries, FitsEstimator, TransformerMixin, BaseEs
             return check_feature_names_in(self, input_features)
         return np.array([f"dimension_{j}" for j in range(self.vectors_.shape[1])], dtype=object)
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRouter:
         """Return the routing of ``fit`` parameters to the estimator.
 
         Returns

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
 from sklearn_xai._checks import is_whole
 from sklearn_xai._rng import draw_seed, isolated_rng, own_random_state
+from sklearn_xai._typing import Seed
 from sklearn_xai.models import check_network_is_fitted, is_module, is_network, split_pipeline, unwrap
 
 ORDERS = ("cascading", "independent")
 
 
-def randomisable_layers(estimator):
+def randomisable_layers(estimator: Any) -> list[str]:
     """Which layers can be randomised, from the output to the input?
 
     A layer is a module with parameters of its own, or with statistics that it learns from data, as batch normalisation
@@ -57,7 +60,14 @@ def randomisable_layers(estimator):
 
 
 @contextmanager
-def layer_randomisation(estimator, *, n_layers=None, layers=None, order="cascading", random_state=None):
+def layer_randomisation(
+    estimator: Any,
+    *,
+    n_layers: int | None = None,
+    layers: list[str] | None = None,
+    order: Literal["cascading", "independent"] = "cascading",
+    random_state: Seed = None,
+) -> Iterator[list[str]]:
     r"""What would be explained, had the network learned nothing in some of its layers?
 
     Inside the block the parameters :math:`\theta_l` of the chosen layers are replaced by new draws,

@@ -8,7 +8,10 @@ import re
 import warnings
 import zlib
 from collections import namedtuple
+from collections.abc import Iterable
 from contextlib import contextmanager
+from os import PathLike
+from typing import Literal
 
 import numpy as np
 
@@ -26,7 +29,13 @@ vectors : ndarray of shape (n_words, n_dimensions), float32
 """
 
 
-def read_word_vectors(path, *, limit=None, words=None, errors="strict"):
+def read_word_vectors(
+    path: str | PathLike[str],
+    *,
+    limit: int | None = None,
+    words: Iterable[str] | None = None,
+    errors: Literal["strict", "replace", "ignore"] = "strict",
+) -> WordVectors:
     r"""Which vectors does a file of word vectors hold?
 
     Reads the text format of GloVe, a line :math:`w\; v_1 \ldots v_d` for each word, and that of word2vec and fastText,

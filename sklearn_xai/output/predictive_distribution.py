@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, is_classifier
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.pipeline import Pipeline
-from sklearn.utils import ClassifierTags, RegressorTags, get_tags
+from sklearn.utils import Bunch, ClassifierTags, RegressorTags, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xai._checks import check_whole
 from sklearn_xai._compat import Interval, StrOptions, available_if, fit_context
 from sklearn_xai._rng import own_random_state
+from sklearn_xai._typing import Rows, Seed
 from sklearn_xai.base.checks import check_no_nan, check_rows, is_trained
 from sklearn_xai.base.fitting import FitsEstimator
 from sklearn_xai.models import Network, is_module, is_network, split_pipeline, unwrap
@@ -24,6 +27,9 @@ from sklearn_xai.output._calibration import calibration_summary
 from sklearn_xai.output._network_of import network_of
 from sklearn_xai.output._weight_samples import METHODS, TRAINED
 from sklearn_xai.tables import take_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _CHUNK_NUMBERS = 2**20  # rows times draws at once
 _FEWEST_FOR_NOISE = 2
@@ -185,20 +191,20 @@ class PredictiveDistribution(FitsEstimator, MetaEstimatorMixin, BaseEstimator):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        method="ensemble",
-        likelihood="auto",
-        n_samples=30,
-        n_members=5,
-        n_epochs=20,
-        learning_rate=None,
-        rank=10,
-        prior_precision="auto",
-        validation_fraction=0.1,
-        batch_size=None,
-        random_state=None,
-    ):
+        method: Literal["ensemble", "mc_dropout", "swag", "laplace_last_layer"] = "ensemble",
+        likelihood: Literal["auto", "categorical", "gaussian"] = "auto",
+        n_samples: int = 30,
+        n_members: int = 5,
+        n_epochs: int = 20,
+        learning_rate: float | None = None,
+        rank: int = 10,
+        prior_precision: float | Literal["auto"] = "auto",
+        validation_fraction: float = 0.1,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+    ) -> None:
         self.estimator = estimator
         self.method = method
         self.likelihood = likelihood
@@ -214,7 +220,7 @@ class PredictiveDistribution(FitsEstimator, MetaEstimatorMixin, BaseEstimator):
 
     # ------------------------------------------------------------------ fit
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None):
+    def fit(self, X: Rows, y: ArrayLike | None = None) -> Self:
         """Train a clone of the estimator on (X, y), or take it as it stands, and draw weights.
 
         Parameters
@@ -325,7 +331,7 @@ class PredictiveDistribution(FitsEstimator, MetaEstimatorMixin, BaseEstimator):
         return np.concatenate(found)
 
     @property
-    def network_pipeline_(self):
+    def network_pipeline_(self) -> Any:
         """All draws as one torch module, behind the preprocessing, if there is any."""
         if not hasattr(self, "_draws"):
             raise AttributeError(f"This {type(self).__name__} is not fitted yet and has no network_pipeline_.")
@@ -333,14 +339,14 @@ class PredictiveDistribution(FitsEstimator, MetaEstimatorMixin, BaseEstimator):
         return Pipeline([*steps, ("draws", self._draws.module)]) if steps else self._draws.module
 
     @property
-    def classes_(self):
+    def classes_(self) -> np.ndarray:
         """Labels of the classes, shape (n_classes,); only of a classifier."""
         check_is_fitted(self)
         if self._gaussian:
             raise AttributeError(f"This {type(self).__name__} is not a classifier and has no classes_.")
         return self._draws.classes
 
-    def predict_distribution(self, X):
+    def predict_distribution(self, X: Rows) -> np.ndarray:
         """Return what each draw of the weights predicts.
 
         Parameters
@@ -356,7 +362,7 @@ class PredictiveDistribution(FitsEstimator, MetaEstimatorMixin, BaseEstimator):
         return draws[:, :, 0] if self._gaussian and draws.shape[2] == 1 else draws
 
     @available_if(lambda self: not self._gaussian)
-    def predict_proba(self, X):
+    def predict_proba(self, X: Rows) -> np.ndarray:
         """Return the mean probabilities of ``classes_``, shape (n_samples, n_classes).
 
         Parameters
@@ -366,7 +372,7 @@ class PredictiveDistribution(FitsEstimator, MetaEstimatorMixin, BaseEstimator):
         proba = self._summaries(X, lambda draws: np.exp(draws).mean(axis=1))
         return proba / proba.sum(axis=1, keepdims=True)
 
-    def predict(self, X, return_std=False):
+    def predict(self, X: Rows, return_std: bool = False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Return the label of the greatest mean probability, or the mean prediction, for each row.
 
         Parameters
@@ -392,7 +398,7 @@ class PredictiveDistribution(FitsEstimator, MetaEstimatorMixin, BaseEstimator):
         found = [part[:, 0] if part.shape[1] == 1 else part for part in (mean, np.sqrt(variance))]
         return tuple(found) if return_std else found[0]
 
-    def uncertainty(self, X):
+    def uncertainty(self, X: Rows) -> pd.DataFrame:
         """Return how unsure each prediction is, and the parts of it.
 
         Parameters
@@ -419,7 +425,7 @@ class PredictiveDistribution(FitsEstimator, MetaEstimatorMixin, BaseEstimator):
         return np.column_stack([epistemic + aleatoric, aleatoric, epistemic])
 
     @available_if(lambda self: not self._gaussian)
-    def calibration(self, X, y, *, n_bins=10):
+    def calibration(self, X: Rows, y: ArrayLike, *, n_bins: int = 10) -> Bunch:
         r"""Return how often predictions of a given confidence are right.
 
         The expected calibration error is :math:`\sum_b \frac{n_b}{n} |\mathrm{acc}(b) - \mathrm{conf}(b)|` over bins
@@ -459,7 +465,7 @@ class PredictiveDistribution(FitsEstimator, MetaEstimatorMixin, BaseEstimator):
             )
         return calibration_summary(y, proba, self.classes_, n_bins)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the accuracy of a classifier, the R2 of a regressor.
 
         Parameters

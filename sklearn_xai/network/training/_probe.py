@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from skorch.callbacks import Callback
 
 from sklearn_xai._rng import draw_seed, isolated_rng, own_random_state
+from sklearn_xai._typing import Rows, Seed
 from sklearn_xai.models import Layout, Network, is_mapping
 from sklearn_xai.network.training._rows import check_count, check_like, draw_rows
 from sklearn_xai.network.training._untouched import untouched
 from sklearn_xai.network.training.records import RecordFile, TrainingRecords
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _FEW = 8  # rows from which a network is looked at
 
@@ -66,13 +72,13 @@ class Recorder(Callback):
         for name, text in SHARED.items():
             cls.__doc__ = (cls.__doc__ or "").replace(f"%({name})s", text.replace("{kind}", cls._kind))
 
-    def __init__(self, *, every=1, name=None, path=None):
+    def __init__(self, *, every: int = 1, name: str | None = None, path: str | PathLike[str] | None = None) -> None:
         self.every = every
         self.name = name
         self.path = path
 
     # ------------------------------------------------------------------ what skorch calls
-    def on_train_begin(self, net, X=None, y=None, **kwargs):
+    def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         """Begin anew, or go on where the history of the net does."""
         self.name_ = self._kind if self.name is None else self.name
         self._check(net)
@@ -85,7 +91,7 @@ class Recorder(Callback):
         self._begin(net, X, rng)
         self._open_file(epoch)
 
-    def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+    def on_epoch_end(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any) -> None:
         """Record the epoch, if it is one to record."""
         if not self._is_due(net):
             return
@@ -100,7 +106,7 @@ class Recorder(Callback):
         if self.file_ is not None:
             self.file_.add(record)
 
-    def to_frame(self):
+    def to_frame(self) -> pd.DataFrame:
         """Return what was recorded as a tidy table; see ``TrainingRecords.to_frame``."""
         if not hasattr(self, "records_"):
             raise ValueError(f"This {type(self).__name__} has recorded nothing yet: it does in the fit of its net.")
@@ -147,7 +153,16 @@ class Recorder(Callback):
 class ProbeRecorder(Recorder):
     """Base class of the recorders that run the network on a fixed set of rows."""
 
-    def __init__(self, X=None, *, probe_size="auto", every=1, name=None, path=None, random_state=None):
+    def __init__(
+        self,
+        X: Rows | None = None,
+        *,
+        probe_size: int | float | Literal["auto"] | None = "auto",
+        every: int = 1,
+        name: str | None = None,
+        path: str | PathLike[str] | None = None,
+        random_state: Seed = None,
+    ) -> None:
         super().__init__(every=every, name=name, path=path)
         self.X = X
         self.probe_size = probe_size

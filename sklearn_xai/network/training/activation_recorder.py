@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from os import PathLike
+from typing import Literal
 
 import torch
 from torch import nn
 
+from sklearn_xai._typing import Rows, Seed
 from sklearn_xai.models.layers import UnitAxes
 from sklearn_xai.network.training._probe import ProbeRecorder
 from sklearn_xai.network.training._rows import check_count
@@ -98,16 +102,16 @@ class ActivationRecorder(ProbeRecorder):
 
     def __init__(
         self,
-        X=None,
-        layer=None,
+        X: Rows | None = None,
+        layer: str | Sequence[str] | None = None,
         *,
-        n_bins=20,
-        probe_size="auto",
-        every=1,
-        name=None,
-        path=None,
-        random_state=None,
-    ):
+        n_bins: int = 20,
+        probe_size: int | float | Literal["auto"] | None = "auto",
+        every: int = 1,
+        name: str | None = None,
+        path: str | PathLike[str] | None = None,
+        random_state: Seed = None,
+    ) -> None:
         super().__init__(X, probe_size=probe_size, every=every, name=name, path=path, random_state=random_state)
         self.layer = layer
         self.n_bins = n_bins

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from os import PathLike
+from typing import Any, Literal
 
 import numpy as np
 from scipy.stats import rankdata
 from sklearn.base import clone
 
+from sklearn_xai._typing import Rows, Seed
 from sklearn_xai.base import BaseExplainer
 from sklearn_xai.explainers import InputXGradientExplainer
 from sklearn_xai.models import is_mapping
@@ -101,16 +105,16 @@ class AttributionRecorder(ProbeRecorder):
 
     def __init__(
         self,
-        explainer=None,
-        X=None,
+        explainer: Any = None,
+        X: Rows | None = None,
         *,
-        feature_names=None,
-        probe_size="auto",
-        every=1,
-        name=None,
-        path=None,
-        random_state=None,
-    ):
+        feature_names: Sequence[str] | None = None,
+        probe_size: int | float | Literal["auto"] | None = "auto",
+        every: int = 1,
+        name: str | None = None,
+        path: str | PathLike[str] | None = None,
+        random_state: Seed = None,
+    ) -> None:
         super().__init__(X, probe_size=probe_size, every=every, name=name, path=path, random_state=random_state)
         self.explainer = explainer
         self.feature_names = feature_names
@@ -141,7 +145,7 @@ class AttributionRecorder(ProbeRecorder):
         if (len(self.feature_names),) != n:
             raise ValueError(f"{caller} {n[0] if n else 0} names, one for each column. Got {len(self.feature_names)}.")
 
-    def on_train_end(self, net, X=None, y=None, **kwargs):
+    def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         """Compare what was recorded with the last epoch."""
         if not self.kept_:
             return

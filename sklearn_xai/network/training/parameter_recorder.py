@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from os import PathLike
+from typing import Any
 
 import torch
 from torch.nn.parameter import is_lazy
@@ -84,7 +87,15 @@ class ParameterRecorder(Recorder):
     _place = "parameter"
     _overall = ("norm", "gradient_norm", "update")
 
-    def __init__(self, layer=None, *, n_bins=20, every=1, name=None, path=None):
+    def __init__(
+        self,
+        layer: str | Sequence[str] | None = None,
+        *,
+        n_bins: int = 20,
+        every: int = 1,
+        name: str | None = None,
+        path: str | PathLike[str] | None = None,
+    ) -> None:
         super().__init__(every=every, name=name, path=path)
         self.layer = layer
         self.n_bins = n_bins
@@ -97,7 +108,9 @@ class ParameterRecorder(Recorder):
         self.names_ = _chosen_parameters(net.module_, self.layer, type(self).__name__)
         self.epoch_ = None
 
-    def on_grad_computed(self, net, named_parameters, X=None, y=None, training=None, **kwargs):
+    def on_grad_computed(
+        self, net: Any, named_parameters: Any, X: Any = None, y: Any = None, training: bool | None = None, **kwargs: Any
+    ) -> None:
         """Note the gradients of a batch."""
         if not self._is_due(net):
             return
@@ -105,7 +118,7 @@ class ParameterRecorder(Recorder):
             self.epoch_ = _Epoch(_parameters(net.module_, self.names_))
         self.epoch_.note_gradients()
 
-    def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+    def on_epoch_end(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any) -> None:
         """Record the epoch, if it is one to record."""
         try:
             super().on_epoch_end(net, dataset_train, dataset_valid, **kwargs)

@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 import uuid
 import warnings
+from collections.abc import Iterable
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sklearn_xai.base.findings import listed
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 OVERALL = "(all)"  # what a table calls the place of a statistic of all layers, parameters or columns together
 
@@ -43,7 +49,13 @@ class TrainingRecords(list):
     1      1   (all)      dead    0.0
     """
 
-    def __init__(self, records=(), *, name="", place="place"):
+    def __init__(
+        self,
+        records: Iterable[dict[str, Any]] = (),
+        *,
+        name: str = "",
+        place: str = "place",
+    ) -> None:
         super().__init__(records)
         self.name = name
         self.place = place
@@ -57,23 +69,23 @@ class TrainingRecords(list):
         return f"<{type(self).__name__}{of}: {seen}{named}; to_frame() has the numbers>"
 
     @property
-    def epochs(self):
+    def epochs(self) -> list[int]:
         """The recorded epochs, a list of int."""
         return [record["epoch"] for record in self]
 
-    def add(self, epoch, values, overall):
+    def add(self, epoch: int, values: Any, overall: Any) -> dict[str, Any]:
         """Add what was seen at the end of an epoch, in the place of what was recorded of it before; return it."""
         record = {"epoch": int(epoch), "values": _plain(values), "overall": _plain(overall)}
         self[:] = [other for other in self if other["epoch"] != record["epoch"]] + [record]
         return record
 
-    def update_overall(self, record, found):
+    def update_overall(self, record: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
         """Add to the statistics of all together what is known of an epoch later only; return it as it is kept."""
         found = _plain(found)
         record["overall"].update(found)
         return found
 
-    def to_frame(self):
+    def to_frame(self) -> pd.DataFrame:
         """Return all numbers as a tidy table; lists, such as histograms, are left to ``histograms``.
 
         Returns
@@ -93,7 +105,7 @@ class TrainingRecords(list):
         ]
         return pd.DataFrame(rows, columns=["epoch", self.place, "statistic", "value"])
 
-    def histograms(self):
+    def histograms(self) -> pd.DataFrame:
         """Return the histograms as a tidy table.
 
         Returns
@@ -115,7 +127,7 @@ class TrainingRecords(list):
         return pd.DataFrame(rows, columns=["epoch", self.place, "left", "right", "count"])
 
     @classmethod
-    def from_history(cls, history, name):
+    def from_history(cls, history: Any, name: str) -> TrainingRecords:
         """Return what the recorder of a name wrote into the history of a net.
 
         Parameters
@@ -198,7 +210,7 @@ class RecordFile:
             file.write(f"{before}{line}\n")
 
 
-def read_records(path):
+def read_records(path: str | PathLike[str]) -> dict[str, TrainingRecords]:
     """What did the recorders of a training write to a file?
 
     Parameters
@@ -245,7 +257,10 @@ def read_records(path):
     >>> records["parameters"] == recorder.records_
     True
     """
-    runs, last, torn = {}, {}, 0  # records by (recorder, training), and the training that each saw begin last
+    # Records by (recorder, training), and the training that each saw begin last.
+    runs: dict[tuple[str, Any], TrainingRecords] = {}
+    last: dict[str, Any] = {}
+    torn = 0
     for text in Path(path).read_text(encoding="utf-8").splitlines():
         try:
             line = json.loads(text)
@@ -254,8 +269,8 @@ def read_records(path):
             torn += 1
             continue
         if "place" in line:
-            gone_on = runs.get((name, run), runs.get((name, last.get(name)), []))
-            before = [record for record in gone_on if record["epoch"] <= line["after"]]
+            gone_on = runs.get((name, run), runs.get((name, last.get(name))))
+            before = [record for record in gone_on or [] if record["epoch"] <= line["after"]]
             runs[name, run] = TrainingRecords(before, name=name, place=line["place"])
             last[name] = run
         elif (name, run) in runs:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from numbers import Real
+from os import PathLike
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 from skorch.callbacks import Callback
 
 from sklearn_xai._rng import draw_seed, isolated_rng, own_random_state
+from sklearn_xai._typing import Rows, Seed
 from sklearn_xai.background import sample_rows
 from sklearn_xai.models import is_mapping
 from sklearn_xai.network.training._event_file import EventFile, check_tensorboard, new_run, write_points
@@ -130,19 +135,19 @@ class TensorBoardExplanations(Callback):
 
     def __init__(
         self,
-        log_dir,
-        X=None,
+        log_dir: str | PathLike[str],
+        X: Rows | None = None,
         *,
-        y=None,
-        recorders="auto",
-        layer=None,
-        embedding="auto",
-        n_pictured=4,
-        probe_size="auto",
-        every=1,
-        run=None,
-        random_state=None,
-    ):
+        y: ArrayLike | None = None,
+        recorders: Literal["auto"] | Sequence[Any] = "auto",
+        layer: str | Sequence[str] | None = None,
+        embedding: Any = "auto",
+        n_pictured: int = 4,
+        probe_size: int | float | Literal["auto"] | None = "auto",
+        every: int = 1,
+        run: str | None = None,
+        random_state: Seed = None,
+    ) -> None:
         self.log_dir = log_dir
         self.X = X
         self.y = y
@@ -156,7 +161,7 @@ class TensorBoardExplanations(Callback):
         self.random_state = random_state
 
     # ------------------------------------------------------------------ what skorch calls
-    def on_train_begin(self, net, X=None, y=None, **kwargs):
+    def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         """Begin a new run, or go on with the last where the history of the net does."""
         check_tensorboard(type(self).__name__)
         self._check(net)
@@ -170,15 +175,17 @@ class TensorBoardExplanations(Callback):
             recorder.on_train_begin(net, X=X, y=y, **kwargs)
         if not goes_on:
             name = time.strftime("%Y%m%d-%H%M%S") if self.run is None else str(self.run)
-            self.run_dir_, self.written_ = new_run(self.log_dir, name), set()
+            self.run_dir_, self.written_ = new_run(self.log_dir, name), set[tuple[int, str]]()
             self.file_ = EventFile(self.run_dir_)
 
-    def on_grad_computed(self, net, named_parameters, X=None, y=None, training=None, **kwargs):
+    def on_grad_computed(
+        self, net: Any, named_parameters: Any, X: Any = None, y: Any = None, training: bool | None = None, **kwargs: Any
+    ) -> None:
         """Let its own recorders note the gradients of a batch."""
         for recorder in self.recorders_:
             recorder.on_grad_computed(net, named_parameters, X=X, y=y, training=training, **kwargs)
 
-    def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+    def on_epoch_end(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any) -> None:
         """Write what is known of the epoch."""
         for recorder in self.recorders_:
             recorder.on_epoch_end(net, dataset_train=dataset_train, dataset_valid=dataset_valid, **kwargs)
@@ -197,7 +204,7 @@ class TensorBoardExplanations(Callback):
         if points:
             write_points(self.run_dir_, points, self.labels_)
 
-    def on_train_end(self, net, X=None, y=None, **kwargs):
+    def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         """Write what callbacks behind this one found in the last epoch."""
         for recorder in self.recorders_:
             recorder.on_train_end(net, X=X, y=y, **kwargs)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -11,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_xai._checks import is_whole
 from sklearn_xai._compat import Interval, StrOptions
 from sklearn_xai._rng import draw_seed
+from sklearn_xai._typing import Groups, Output, Sampling, Seed, Target
 from sklearn_xai.background import sample_rows
 from sklearn_xai.base import BACKGROUND_PARAMETERS, Attributions, BaseExplainer
 from sklearn_xai.output.boundary.finding import FindsBoundary
@@ -153,23 +156,23 @@ class DecisionBoundaryExplainer(BoundaryViews, FindsBoundary, BaseExplainer):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        threshold=None,
-        categories="hold",
-        features_to_vary=None,
-        within_background=False,
-        n_starts=10,
-        n_iterations=50,
-        background_size=100,
-        background_sampling="random",
-        target="auto",
-        output="auto",
-        feature_groups=None,
-        batch_size=None,
-        random_state=None,
-        verbose=0,
-    ):
+        threshold: float | None = None,
+        categories: Literal["hold", "switch"] = "hold",
+        features_to_vary: Sequence[str | int] | None = None,
+        within_background: bool = False,
+        n_starts: int = 10,
+        n_iterations: int = 50,
+        background_size: int = 100,
+        background_sampling: Sampling = "random",
+        target: Target = "auto",
+        output: Output = "auto",
+        feature_groups: Groups = None,
+        batch_size: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(
             estimator,
             target=target,

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_xai._typing import Rows, Table
 from sklearn_xai.base.checks import check_rows
 from sklearn_xai.output.boundary.margin import Margin
 from sklearn_xai.output.boundary.regions import rules_of_regions
 from sklearn_xai.output.boundary.slices import ClassifierSlice, RegressorSlice, draw_slice
 from sklearn_xai.tables import is_dask, is_frame, stack_rows, take_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import shap
+    from matplotlib.axes import Axes
+    from sklearn.inspection import DecisionBoundaryDisplay
 
 _BEYOND = 1e-3  # share of the step by which it is gone on to see what is there
 
@@ -18,7 +28,7 @@ class BoundaryViews:
     """Mixin of DecisionBoundaryExplainer: methods beside ``transform``."""
 
     # ------------------------------------------------------------------ numbers
-    def distance(self, X):
+    def distance(self: Any, X: Rows) -> np.ndarray:
         """Return how far rows are from the boundary, in standard deviations; inf where none was found.
 
         Parameters
@@ -31,7 +41,7 @@ class BoundaryViews:
         """
         return np.concatenate([found.distance for _, found in self._all_found(X)])
 
-    def nearest_point(self, X):
+    def nearest_point(self: Any, X: Rows) -> Table:
         """Return rows moved to the nearest point of the boundary, in the columns of X.
 
         Parameters
@@ -43,16 +53,16 @@ class BoundaryViews:
         points : DataFrame or ndarray, like X
             Columns that were moved are float64; all numbers that may change are NaN where no boundary was found.
         """
-        parts = [self._rows_at(part, found) for part, found in self._all_found(X)]
+        parts: list[Any] = [self._rows_at(part, found) for part, found in self._all_found(X)]
         if len(parts) == 1:
             return parts[0]
         index = [part.index for part in parts] if is_frame(parts[0]) else None
-        points = stack_rows(*parts)
+        points: Any = stack_rows(*parts)
         if index is not None:
             points.index = index[0].append(index[1:])
         return points
 
-    def margin(self, X):
+    def margin(self: Any, X: Rows) -> np.ndarray:
         """Return by how much the explained class is ahead of the best other one, or the output above its threshold.
 
         Parameters
@@ -97,7 +107,7 @@ class BoundaryViews:
             facts["other_class"] = other if self._model.classes is None else self._model.classes[other]
         return facts
 
-    def explain(self, X):
+    def explain(self: Any, X: Rows) -> shap.Explanation:
         """Return the steps with all that belongs to them, as a ``shap.Explanation``.
 
         Parameters
@@ -110,7 +120,7 @@ class BoundaryViews:
             As of every explainer, with ``distance``, ``margin``, ``converged``, ``residual``, ``nearest_point`` and,
             between classes, ``other_class``.
         """
-        explanation = super().explain(X)
+        explanation = super().explain(X)  # type: ignore[misc] # of what it is mixed into
         if is_frame(X) and not is_dask(X) and explanation.nearest_point.ndim == 2:
             import pandas as pd
 
@@ -119,7 +129,7 @@ class BoundaryViews:
         return explanation
 
     # ------------------------------------------------------------------ rules
-    def region_rules(self, X, *, max_depth=4, min_samples_leaf=10):
+    def region_rules(self: Any, X: Rows, *, max_depth: int = 4, min_samples_leaf: int = 10) -> pd.DataFrame:
         """Return the rule of the region that each row falls in, in the words of the columns of X.
 
         For each side of the boundary, a tree is fitted to whether the model puts rows given to ``fit`` there; the rule
@@ -166,7 +176,7 @@ class BoundaryViews:
         return list(range(self._model.n_outputs)) if classes is None else classes.tolist()
 
     # ------------------------------------------------------------------ pictures
-    def slice_estimator(self, row, features):
+    def slice_estimator(self: Any, row: Rows, features: Sequence[str | int]) -> ClassifierSlice | RegressorSlice:
         """Return the model as a fitted estimator of two columns, the others held at a row.
 
         ``sklearn.inspection.DecisionBoundaryDisplay.from_estimator`` takes it with rows of the two columns, and every
@@ -197,7 +207,15 @@ class BoundaryViews:
         between = model.classifier or (model.plain and model.n_outputs > 1)
         return (ClassifierSlice if between else RegressorSlice)(self, row, columns).fit()
 
-    def plot_boundary(self, row, features=None, *, response_method="auto", grid_resolution=100, ax=None):
+    def plot_boundary(
+        self: Any,
+        row: Rows,
+        features: Sequence[str | int] | None = None,
+        *,
+        response_method: Literal["auto", "predict", "predict_proba", "decision_function"] = "auto",
+        grid_resolution: int = 100,
+        ax: Axes | None = None,
+    ) -> DecisionBoundaryDisplay:
         """Draw what the model says in the plane of two columns through a row, and the way to the boundary there.
 
         Parameters
