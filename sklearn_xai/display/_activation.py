@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -242,7 +242,7 @@ class ActivationDisplay(ActivationPictures):
         units: Any = None,
         max_units: int = 40,
         max_rows: int = 500,
-        pooling: str = "mean",
+        pooling: Literal["mean", "max"] = "mean",
         scaling: str = "max",
         name: str | None = None,
         ax: Axes | None = None,
@@ -335,7 +335,7 @@ class ActivationDisplay(ActivationPictures):
         n_top: int = 6,
         max_units: int = 8,
         max_columns: int = 12,
-        pooling: str = "max",
+        pooling: Literal["max", "mean"] = "max",
         name: str | None = None,
         ax: Axes | None = None,
         **kwargs: Any,

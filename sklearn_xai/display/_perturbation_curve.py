@@ -209,7 +209,9 @@ class PerturbationCurveDisplay:
         judges = explainers if judge is None else dict.fromkeys(explainers, explainers[judge])
         found = {}
         for key, explainer in explainers.items():
-            told = {} if judges[key] is explainer else {"attributions": np.asarray(explainer.transform(X))}
+            told: dict[str, Any] = (
+                {} if judges[key] is explainer else {"attributions": np.asarray(explainer.transform(X))}
+            )
             found[key] = perturbation_curve(judges[key], X, **told, **options)
         fractions, curves = on_common_fractions(found)
         display = cls(fractions, curves, kind=kind, control=control, target_name=target_name, name=name)

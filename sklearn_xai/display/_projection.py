@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -254,7 +254,7 @@ class ProjectionDisplay(ProjectionLabels):
         method: str = "pca",
         layer: Any = None,
         of: str = "auto",
-        pooling: str = "mean",
+        pooling: Literal["mean", "max", "flatten"] = "mean",
         color: Any = "auto",
         color_name: str | None = None,
         annotate: int | Sequence[Any] = WORDS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
@@ -35,7 +35,9 @@ metric : str, the distance that is meant
 """
 
 
-def source_of(estimator: Any, X: Any, *, layer: Any, of: str, pooling: str, caller: str) -> Source:
+def source_of(
+    estimator: Any, X: Any, *, layer: Any, of: str, pooling: Literal["mean", "max", "flatten"], caller: str
+) -> Source:
     """Return what is projected of an estimator.
 
     Parameters

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import TransformerMixin
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xai._compat import VisualBlock, available_if
+from sklearn_xai._typing import Rows, Transformed
 from sklearn_xai.base.dask_blocks import past_set_output
+
+if TYPE_CHECKING:
+    import shap
+
+    from sklearn_xai.base.dask_explanation import LazyExplanation
 
 
 def _explains(method):
@@ -33,7 +43,7 @@ class BestExplainer(TransformerMixin):
             )
         return self.best_explainer_
 
-    def transform(self, X):
+    def transform(self, X: Rows) -> Transformed:
         """Return the attributions of rows by the best explainer.
 
         Parameters
@@ -46,7 +56,7 @@ class BestExplainer(TransformerMixin):
         """
         return self._best("transform").transform(X)
 
-    def explain(self, X):
+    def explain(self, X: Rows) -> shap.Explanation | LazyExplanation:
         """Return the best explainer's attributions of rows with base values, data and names.
 
         Parameters
@@ -59,7 +69,7 @@ class BestExplainer(TransformerMixin):
         """
         return self._best("explain").explain(X)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the columns of `transform`.
 
         Parameters
@@ -73,7 +83,7 @@ class BestExplainer(TransformerMixin):
         return self._best("get_feature_names_out").get_feature_names_out(input_features)
 
     @available_if(_explains("predict"))
-    def predict(self, X):
+    def predict(self, X: Rows) -> np.ndarray:
         """Return what the estimator behind the best explainer predicts, shape (n_samples,).
 
         Parameters
@@ -83,7 +93,7 @@ class BestExplainer(TransformerMixin):
         return self._best("predict").predict(X)
 
     @available_if(_explains("predict_proba"))
-    def predict_proba(self, X):
+    def predict_proba(self, X: Rows) -> np.ndarray:
         """Return the probabilities of ``classes_`` by the estimator behind it, shape (n_samples, n_classes).
 
         Parameters
@@ -93,7 +103,7 @@ class BestExplainer(TransformerMixin):
         return self._best("predict_proba").predict_proba(X)
 
     @available_if(_explains("decision_function"))
-    def decision_function(self, X):
+    def decision_function(self, X: Rows) -> np.ndarray:
         """Return the scores of the classes by the estimator behind it, shape (n_samples,) for two, else per class.
 
         Parameters
@@ -103,7 +113,7 @@ class BestExplainer(TransformerMixin):
         return self._best("decision_function").decision_function(X)
 
     @available_if(_explains("score"))
-    def score(self, X, y=None):
+    def score(self, X: Rows, y: ArrayLike | None = None) -> float:
         """Return the best explainer's own score, its faithfulness.
 
         Parameters
@@ -114,22 +124,22 @@ class BestExplainer(TransformerMixin):
         return self._best("score").score(X, y)
 
     @property
-    def classes_(self):
+    def classes_(self) -> np.ndarray:
         """Labels of the classes, where the estimator is a classifier."""
         return self._best("classes_").classes_
 
     @property
-    def feature_importances_(self):
+    def feature_importances_(self) -> np.ndarray:
         """The best explainer's mean absolute attributions, shape (n_players,)."""
         return self._best("feature_importances_").feature_importances_
 
     @property
-    def n_features_in_(self):
+    def n_features_in_(self) -> int:
         """Number of columns seen in ``fit``."""
         return self._best("n_features_in_").n_features_in_
 
     @property
-    def feature_names_in_(self):
+    def feature_names_in_(self) -> np.ndarray:
         """Names of the columns seen in ``fit``, where it saw names."""
         return self._best("feature_names_in_").feature_names_in_
 
@@ -141,7 +151,7 @@ class BestExplainer(TransformerMixin):
         except (TypeError, ValueError):
             return {}
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters; with `deep`, also each explainer by its name, and its own as ``name__parameter``.
 
         Parameters
@@ -160,7 +170,7 @@ class BestExplainer(TransformerMixin):
                     params |= {f"{name}__{key}": value for key, value in explainer.get_params().items()}
         return params
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, explainers by their names, or parameters of theirs as ``name__parameter``.
 
         Parameters

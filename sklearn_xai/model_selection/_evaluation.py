@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -92,7 +92,7 @@ class Task:
         Whether a metric that cannot be computed is an error.
     """
 
-    explainers: dict[str, Any]
+    explainers: Mapping[str, Any]
     X: Any
     y: Any
     X_eval: Any

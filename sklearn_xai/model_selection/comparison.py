@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from sklearn_xai._typing import Rows, Seed, Splits
 from sklearn_xai.engines.agreement import spearman
 from sklearn_xai.model_selection._evaluation import Fold, Measured, Task, as_seed, evaluate, metric_scorers
 from sklearn_xai.model_selection.folds import fold_indices, fold_seeds
@@ -17,18 +20,18 @@ if TYPE_CHECKING:
 
 
 def compare_explainers(
-    explainers,
-    X,
-    y=None,
+    explainers: Mapping[str, Any],
+    X: Rows,
+    y: ArrayLike | None = None,
     *,
-    cv=None,
-    X_eval=None,
-    reference=None,
-    metrics=None,
-    top_k=5,
-    random_state=0,
-    n_jobs=None,
-    verbose=0,
+    cv: Splits = None,
+    X_eval: Rows | None = None,
+    reference: str | None = None,
+    metrics: Mapping[str, Callable[..., Any]] | Sequence[str] | None = None,
+    top_k: int = 5,
+    random_state: Seed = 0,
+    n_jobs: int | None = None,
+    verbose: int | bool = 0,
 ) -> pd.DataFrame:
     """Which explainer is the most faithful, complete, stable and fast on this model and these rows?
 

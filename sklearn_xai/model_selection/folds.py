@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import os
+from typing import Any
 
 import numpy as np
 import sklearn
 from joblib import effective_n_jobs
+from numpy.typing import ArrayLike
 from sklearn.base import clone, is_classifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import check_cv
@@ -17,6 +19,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_xai._progress import track
 from sklearn_xai._rng import draw_seed, own_random_state
+from sklearn_xai._typing import Rows, Splits
 from sklearn_xai.base.threads import limited_threads
 from sklearn_xai.model_selection._conditions import Conditions, explain_job, is_as_it_stands
 from sklearn_xai.model_selection.inputs import (
@@ -31,7 +34,16 @@ from sklearn_xai.models import is_mapping, is_module
 
 
 def cross_val_attributions(
-    explainer, X, y=None, *, groups=None, cv=None, X_eval=None, fit_params=None, n_jobs=None, verbose=0
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
+    *,
+    groups: ArrayLike | None = None,
+    cv: Splits = None,
+    X_eval: Rows | None = None,
+    fit_params: dict[str, Any] | None = None,
+    n_jobs: int | None = None,
+    verbose: int | bool = 0,
 ) -> np.ndarray:
     """How would the same rows be explained, had the data been a little different?
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from time import perf_counter
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import indexable
@@ -14,6 +17,7 @@ from sklearn.utils import indexable
 from sklearn_xai._compat import Interval, StrOptions, fit_context
 from sklearn_xai._docs import Documented
 from sklearn_xai._rng import own_random_state
+from sklearn_xai._typing import Rows, Seed, Splits
 from sklearn_xai.model_selection._best_explainer import BestExplainer
 from sklearn_xai.model_selection._choice import (
     better_than,
@@ -197,20 +201,20 @@ class ExplainerSelector(BestExplainer, Documented, MetaEstimatorMixin, BaseEstim
 
     def __init__(
         self,
-        explainers,
-        metrics=None,
+        explainers: Mapping[str, Any] | Sequence[tuple[str, Any]],
+        metrics: Sequence[str] | Mapping[str, Any] | None = None,
         *,
-        cv=None,
-        control="random",
-        refit=True,
-        test="nemenyi",
-        alpha=0.05,
-        n_bootstrap=1000,
-        n_eval=30,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
+        cv: Splits = None,
+        control: str | None = "random",
+        refit: bool = True,
+        test: Literal["nemenyi", "bootstrap"] = "nemenyi",
+        alpha: float = 0.05,
+        n_bootstrap: int = 1000,
+        n_eval: int | None = 30,
+        n_jobs: int | None = None,
+        random_state: Seed = None,
+        verbose: int | bool = 0,
+    ) -> None:
         self.explainers = explainers
         self.metrics = metrics
         self.cv = cv
@@ -225,7 +229,14 @@ class ExplainerSelector(BestExplainer, Documented, MetaEstimatorMixin, BaseEstim
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, *, X_eval=None, metric_params=None):
+    def fit(
+        self,
+        X: Rows,
+        y: ArrayLike | None = None,
+        *,
+        X_eval: Rows | None = None,
+        metric_params: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Cross-validate all explainers, rank them, and fit the best to all rows.
 
         Parameters

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import Bunch
 
 from sklearn_xai._checks import check_whole
+from sklearn_xai._typing import Rows, Seed, Splits
 from sklearn_xai.model_selection._conditions import Conditions, check_retrainable, check_sources, make_noise
 from sklearn_xai.model_selection._summary import summarise
 from sklearn_xai.model_selection.folds import explain_conditions, splits_and_params
@@ -13,23 +18,23 @@ from sklearn_xai.model_selection.inputs import check_explainer, rows_to_explain
 
 
 def explanation_stability(
-    explainer,
-    X,
-    y=None,
+    explainer: Any,
+    X: Rows,
+    y: ArrayLike | None = None,
     *,
-    groups=None,
-    cv=None,
-    X_eval=None,
-    sources=("folds",),
-    n_repeats=5,
-    noise=0.05,
-    top_k=5,
-    fit_params=None,
-    n_bootstrap=1000,
-    confidence_level=0.95,
-    random_state=0,
-    n_jobs=None,
-    verbose=0,
+    groups: ArrayLike | None = None,
+    cv: Splits = None,
+    X_eval: Rows | None = None,
+    sources: Sequence[str] = ("folds",),
+    n_repeats: int = 5,
+    noise: float = 0.05,
+    top_k: int = 5,
+    fit_params: dict[str, Any] | None = None,
+    n_bootstrap: int = 1000,
+    confidence_level: float = 0.95,
+    random_state: Seed = 0,
+    n_jobs: int | None = None,
+    verbose: int | bool = 0,
 ) -> Bunch:
     r"""Would the same rows be explained alike had folds, seeds, background or rows been a little different, and which?
 
@@ -195,14 +200,14 @@ def explanation_stability(
 
 
 def stability_from_attributions(
-    attributions,
+    attributions: ArrayLike,
     *,
-    conditions=None,
-    top_k=5,
-    n_bootstrap=1000,
-    confidence_level=0.95,
-    random_state=0,
-    feature_names=None,
+    conditions: Mapping[str, ArrayLike] | None = None,
+    top_k: int = 5,
+    n_bootstrap: int = 1000,
+    confidence_level: float = 0.95,
+    random_state: Seed = 0,
+    feature_names: Sequence[str] | None = None,
 ) -> Bunch:
     """How much do several explanations of the same rows agree, and what does their disagreement come from?
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sklearn_xai._checks import check_whole
 from sklearn_xai._rng import own_random_state
+from sklearn_xai._typing import Rows, Seed, Splits
 from sklearn_xai.model_selection._conditions import is_as_it_stands
 from sklearn_xai.model_selection.evaluation._cost import cost_table
 from sklearn_xai.model_selection.evaluation._folds import Outcome, Task, dummy_outcome, run_folds
@@ -27,22 +29,22 @@ _CALLER = "evaluate_model"
 
 
 def evaluate_model(
-    estimator,
-    X,
-    y,
-    cv=None,
+    estimator: Any,
+    X: Rows,
+    y: ArrayLike,
+    cv: Splits = None,
     *,
-    groups=None,
-    scoring=None,
-    n_bins=10,
-    n_bootstrap=100,
-    batch_size=1024,
-    cost=True,
-    fit_params=None,
-    return_estimator=False,
-    random_state=None,
-    n_jobs=None,
-    verbose=0,
+    groups: ArrayLike | None = None,
+    scoring: Any = None,
+    n_bins: int = 10,
+    n_bootstrap: int = 100,
+    batch_size: int = 1024,
+    cost: bool = True,
+    fit_params: dict[str, Any] | None = None,
+    return_estimator: bool = False,
+    random_state: Seed = None,
+    n_jobs: int | None = None,
+    verbose: int | bool = 0,
 ) -> ModelEvaluation:
     r"""How good is this model, how sure is that figure, and what does it cost?
 
@@ -157,8 +159,8 @@ def evaluate_model(
     task = Task(
         estimator, X, y, kind, trains, scorers, dict(fit_params or {}), batch_size, _CALLER, bool(return_estimator)
     )
-    fixed = isinstance(random_state, Integral)
-    seeds = [int(random_state)] * len(splits) if fixed else fold_seeds(random_state, len(splits))
+    fixed = [int(random_state)] * len(splits) if isinstance(random_state, Integral) else None
+    seeds = fold_seeds(random_state, len(splits)) if fixed is None else fixed
     outcomes = run_folds(task, splits, seeds, n_jobs, verbose)
     judged, base = _judge(task, outcomes, n_bins)
     errors = _standard_errors(judged, n_bootstrap, random_state) if len(splits) == 1 else None

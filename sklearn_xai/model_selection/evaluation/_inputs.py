@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from sklearn.dummy import DummyClassifier, DummyRegressor
@@ -17,7 +18,7 @@ from sklearn_xai.model_selection.inputs import n_rows
 from sklearn_xai.models import is_net, split_pipeline, unwrap
 
 
-def checked_inputs(estimator, X, y, cv, caller):
+def checked_inputs(estimator: Any, X: Any, y: Any, cv: Any, caller: str) -> tuple[Any, np.ndarray, str]:
     """Return (X, y as an array, the kind of task)."""
     check_estimator(estimator, caller)
     if cv is None and not is_trained(estimator):
