@@ -317,6 +317,17 @@ def test_it_is_pickled_once_and_unpickled_once(monkeypatch):
     assert counts == {"pickled": 1, "unpickled": 1}
 
 
+def test_a_network_of_a_class_that_no_module_holds():
+    """As in a notebook: workers could not import it, so that the class goes along."""
+
+    class Own(MLP):
+        pass
+
+    explainer = InputXGradientExplainer(classifier(Own).fit(X, LABELS > 0)).fit(X)
+    found = explainer.transform(da.from_array(X, chunks=(20, 4))).compute()
+    assert_allclose(found, explainer.transform(X), atol=1e-7)
+
+
 def test_what_was_asked_for_is_what_comes():
     """An explainer that is fitted anew before the result is computed does not change what was asked for."""
     explainer = InputXGradientExplainer(three_classes(), target=0).fit(X)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copyreg
 import hashlib
+import io
 import sys
 from contextlib import contextmanager
 from threading import Lock, RLock
@@ -29,10 +31,8 @@ class SentExplainer:
     """
 
     def __init__(self, explainer):
-        import cloudpickle
-
         try:
-            self.packed = cloudpickle.dumps((explainer, sklearn.get_config()))
+            self.packed = _pickled((explainer, sklearn.get_config()))
         except Exception as error:
             raise TypeError(
                 f"X is a dask collection, for which {type(explainer).__name__} is pickled, and that failed ({error}). "
@@ -78,6 +78,27 @@ class SentExplainer:
         explainer, config = self._ready
         with sklearn.config_context(**config):
             yield explainer
+
+
+def _pickled(value):
+    """Pickle by cloudpickle, the parts of skorch nets too: these are pickled by reference, which no worker can follow.
+
+    The class of a module that was defined in a notebook is none that a worker could import.
+    """
+    import cloudpickle
+
+    class Pickler(cloudpickle.Pickler):
+        def reducer_override(self, obj):
+            if not hasattr(type(obj), "initialize_module") or not hasattr(obj, "cuda_dependent_attributes_"):
+                return super().reducer_override(obj)
+            state, prefixes = dict(vars(obj)), tuple(obj.cuda_dependent_attributes_)
+            parts = {name: state.pop(name) for name in list(state) if name.startswith(prefixes)}
+            state["__cuda_dependent_attributes__"] = _pickled(parts)  # as the net's __getstate__ has it
+            return copyreg.__newobj__, (type(obj),), state
+
+    with io.BytesIO() as file:
+        Pickler(file).dump(value)
+        return file.getvalue()
 
 
 def _threads_of_worker():
