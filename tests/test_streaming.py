@@ -18,6 +18,7 @@ import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -243,6 +244,18 @@ def test_an_explainer_of_an_array_takes_all_columns_but_those_kept(tmp_path):
     written = explainer.transform_to(tmp_path / "named", frame, columns=["d", "c", "b", "a"])
     np.testing.assert_allclose(pd.read_parquet(written), explainer.transform(X[:, ::-1]))
     with pytest.raises(ValueError, match="5 columns of X are to be explained .* fitted on 4. Name them by 'columns'"):
+        explainer.transform_to(tmp_path / "other", frame)
+
+
+def test_texts_are_one_column(tmp_path):
+    texts = ["a good film", "bad", "good and good", "a bad film", "film"] * 4
+    model = make_pipeline(CountVectorizer(), LogisticRegression()).fit(texts, [1, 0, 1, 0, 1] * 4)
+    explainer = OcclusionExplainer(model, random_state=0).fit(texts)
+    frame = pd.DataFrame({"stars": range(20), "text": texts})
+    written = explainer.transform_to(tmp_path / "out", frame, columns="text", keep="stars", batch_rows=7)
+    assert written.columns == ("stars", "and", "bad", "film", "good")
+    np.testing.assert_allclose(pd.read_parquet(written).drop(columns="stars"), explainer.transform(texts))
+    with pytest.raises(ValueError, match="2 columns of X .* fitted on texts, which are one column"):
         explainer.transform_to(tmp_path / "other", frame)
 
 
