@@ -200,7 +200,7 @@ def _explainer_table(found: Findings) -> Table:
 
 
 def _stated(found: Findings) -> list[str]:
-    statements = [str(line) for line in found.stability.statements]
+    statements = [str(line) for line in found.stability.statements if "`" not in line]  # the table names them all
     if found.of_pixels:
         return [line.replace("columns", "pixels") for line in statements if "top" not in line and "do not" not in line]
     return statements
