@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 from sklearn.utils import Bunch
 
 from sklearn_xai._rng import own_random_state
+from sklearn_xai._typing import Seed
 from sklearn_xai.datasets._attribution_common import (
     TASKS,
     checked_choice,
@@ -36,8 +38,8 @@ def make_attribution_clusters(
     attribution: str = "contribution",
     task: str = "threshold",
     noise: float = 0.0,
-    dtype: Any = np.float64,
-    random_state: Any = None,
+    dtype: DTypeLike = np.float64,
+    random_state: Seed = None,
     return_model: bool = False,
     return_bunch: bool = False,
 ) -> Any:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 from sklearn.utils import Bunch
 
 from sklearn_xai._rng import own_random_state
+from sklearn_xai._typing import Seed
 from sklearn_xai.datasets._attribution_common import (
     checked_choice,
     checked_count,
@@ -26,14 +28,14 @@ def make_attribution_images(
     n_samples: int = 100,
     *,
     n_classes: int = 3,
-    image_size: Any = 28,
+    image_size: int | tuple[int, int] = 28,
     n_channels: int = 1,
     object_size: int = 7,
     background: str = "noise",
     noise: float = 0.3,
     n_distractors: int = 0,
-    dtype: Any = np.float32,
-    random_state: Any = None,
+    dtype: DTypeLike = np.float32,
+    random_state: Seed = None,
     return_model: bool = False,
     return_bunch: bool = False,
 ) -> Any:

@@ -7,9 +7,11 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 from sklearn.utils import Bunch
 
 from sklearn_xai._rng import own_random_state
+from sklearn_xai._typing import Seed
 from sklearn_xai.datasets._attribution_common import (
     TASKS,
     checked_choice,
@@ -38,13 +40,13 @@ def make_attribution_interactions(
     *,
     n_features: int = 12,
     terms: Any = TERMS,
-    p: Any = 0.5,
-    loc: Any = 0.0,
+    p: ArrayLike = 0.5,
+    loc: ArrayLike = 0.0,
     bias: float = 0.0,
     task: str = "regression",
     noise: float = 0.0,
-    dtype: Any = np.float64,
-    random_state: Any = None,
+    dtype: DTypeLike = np.float64,
+    random_state: Seed = None,
     return_model: bool = False,
     return_bunch: bool = False,
 ) -> Any:

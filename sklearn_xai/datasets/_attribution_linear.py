@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 from sklearn.utils import Bunch
 
 from sklearn_xai._rng import own_random_state
+from sklearn_xai._typing import Seed
 from sklearn_xai.datasets._attribution_common import (
     TASKS,
     checked_choice,
@@ -30,14 +32,14 @@ def make_attribution_linear(
     *,
     n_features: int = 10,
     n_informative: int = 5,
-    weights: Any = None,
-    loc: Any = 0.0,
+    weights: ArrayLike | None = None,
+    loc: ArrayLike = 0.0,
     correlation: float = 0.0,
     bias: float = 0.0,
     task: str = "regression",
     noise: float = 0.0,
-    dtype: Any = np.float64,
-    random_state: Any = None,
+    dtype: DTypeLike = np.float64,
+    random_state: Seed = None,
     return_model: bool = False,
     return_bunch: bool = False,
 ) -> Any:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from sklearn.utils import Bunch
 
 from sklearn_xai._rng import own_random_state
+from sklearn_xai._typing import Seed
 from sklearn_xai.datasets._attribution_common import checked_count, checked_number, checked_size
 from sklearn_xai.datasets._concept_shapes import (
     COLOURS,
@@ -30,10 +29,10 @@ _AT_ONCE = 128
 def make_concept_images(
     n_samples: int = 100,
     *,
-    image_size: Any = 32,
+    image_size: int | tuple[int, int] = 32,
     n_distractors: int = 2,
     noise: float = 0.1,
-    random_state: Any = None,
+    random_state: Seed = None,
 ) -> Bunch:
     """Make images of coloured, textured shapes with the pixels of every concept: what do the units of a net detect?
 

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sklearn_xai._checks import check_choice, check_whole
+from sklearn_xai._typing import Layer, Rows
 from sklearn_xai.display import _activation_reading as reading
 from sklearn_xai.display._activation_order import chosen_units, order_of
 from sklearn_xai.display._activation_pictures import ActivationPictures
@@ -108,19 +110,19 @@ class ActivationDisplay(ActivationPictures):
     def __init__(
         self,
         kind: str,
-        activations: Any,
+        activations: ArrayLike,
         *,
-        units: Any,
+        units: ArrayLike,
         layer: str,
-        rows: Any = None,
-        labels: Any = None,
-        inputs: Any = None,
-        deviations: Any = None,
+        rows: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        inputs: ArrayLike | None = None,
+        deviations: ArrayLike | None = None,
         column_names: Sequence[str] | None = None,
         limits: tuple[float, float] | None = None,
-        scaled: Any = None,
-        means: Any = None,
-        zero_shares: Any = None,
+        scaled: ArrayLike | None = None,
+        means: ArrayLike | None = None,
+        zero_shares: ArrayLike | None = None,
         scaling: str = "max",
         notes: Sequence[str] = (),
         name: str | None = None,
@@ -154,11 +156,11 @@ class ActivationDisplay(ActivationPictures):
     def from_feature_maps(
         cls,
         estimator: Any,
-        X: Any,
+        X: Rows,
         *,
-        layer: Any,
+        layer: Layer,
         row: int = 0,
-        units: Any = None,
+        units: int | Sequence[int] | None = None,
         max_units: int = 16,
         name: str | None = None,
         ax: Axes | None = None,
@@ -235,11 +237,11 @@ class ActivationDisplay(ActivationPictures):
     def from_units(
         cls,
         estimator: Any,
-        X: Any,
-        y: Any = None,
+        X: Rows,
+        y: ArrayLike | None = None,
         *,
-        layer: Any,
-        units: Any = None,
+        layer: Layer,
+        units: int | Sequence[int] | None = None,
         max_units: int = 40,
         max_rows: int = 500,
         pooling: Literal["mean", "max"] = "mean",
@@ -327,11 +329,11 @@ class ActivationDisplay(ActivationPictures):
     def from_top_images(
         cls,
         estimator: Any,
-        X: Any,
-        y: Any = None,
+        X: Rows,
+        y: ArrayLike | None = None,
         *,
-        layer: Any,
-        units: Any = None,
+        layer: Layer,
+        units: int | Sequence[int] | None = None,
         n_top: int = 6,
         max_units: int = 8,
         max_columns: int = 12,
@@ -407,10 +409,10 @@ class ActivationDisplay(ActivationPictures):
     def from_maximised(
         cls,
         estimator: Any,
-        X: Any,
+        X: Rows,
         *,
-        layer: Any,
-        units: Any = None,
+        layer: Layer,
+        units: int | Sequence[int] | None = None,
         max_units: int = 8,
         max_columns: int = 12,
         name: str | None = None,

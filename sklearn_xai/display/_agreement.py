@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sklearn_xai._checks import check_choice
+from sklearn_xai._typing import Rows
 from sklearn_xai.display._common import INK, axes_for, check_named, require_matplotlib, shorten
 from sklearn_xai.display._heatmap import clustered_order, draw_square, square_size
 from sklearn_xai.engines import agreement as engine
@@ -73,7 +75,7 @@ class AgreementDisplay:
     """
 
     def __init__(
-        self, matrix: Any, names: Sequence[str], *, measure: str = "spearman", name: str | None = None
+        self, matrix: ArrayLike, names: Sequence[str], *, measure: str = "spearman", name: str | None = None
     ) -> None:
         caller = type(self).__name__
         self.matrix = np.asarray(matrix, dtype=float)
@@ -148,7 +150,7 @@ class AgreementDisplay:
 
     @classmethod
     def from_explainers(
-        cls, explainers: Mapping[str, Any], X: Any, *, measure: str = "spearman", ax: Axes | None = None, **kwargs: Any
+        cls, explainers: Mapping[str, Any], X: Rows, *, measure: str = "spearman", ax: Axes | None = None, **kwargs: Any
     ) -> AgreementDisplay:
         """Explain the same rows with each explainer, and draw how far the explanations agree.
 

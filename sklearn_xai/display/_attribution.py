@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sklearn_xai._checks import check_choice
+from sklearn_xai._typing import Rows, Target
 from sklearn_xai.display import _attribution_arrays as arrays
 from sklearn_xai.display._attribution_rows import RowPictures
 from sklearn_xai.display._attribution_tables import TablePictures
@@ -86,12 +88,12 @@ class AttributionDisplay(RowPictures, TablePictures):
 
     def __init__(
         self,
-        attributions: Any,
+        attributions: ArrayLike,
         *,
-        base_values: Any = None,
-        outputs: Any = None,
-        data: Any = None,
-        display_data: Any = None,
+        base_values: ArrayLike | None = None,
+        outputs: ArrayLike | None = None,
+        data: ArrayLike | None = None,
+        display_data: ArrayLike | None = None,
         feature_names: Sequence[str] | None = None,
         row_names: Sequence[str] | None = None,
         target_name: str | None = None,
@@ -119,12 +121,12 @@ class AttributionDisplay(RowPictures, TablePictures):
     def from_estimator(
         cls,
         explainer: Any,
-        X: Any,
+        X: Rows,
         *,
         kind: str = "bar",
         max_display: int | None = 10,
         row: int | None = None,
-        target: Any = None,
+        target: Target | None = None,
         target_name: str | None = None,
         name: str | None = None,
         ax: Axes | None = None,
@@ -181,9 +183,9 @@ class AttributionDisplay(RowPictures, TablePictures):
         cls,
         explanation: Any,
         *,
-        outputs: Any = None,
-        target: Any = None,
-        classes: Any = None,
+        outputs: ArrayLike | None = None,
+        target: Target | None = None,
+        classes: ArrayLike | None = None,
         row_names: Sequence[str] | None = None,
         target_name: str | None = None,
         name: str | None = None,

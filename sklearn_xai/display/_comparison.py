@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from sklearn_xai._typing import Rows, Splits
 from sklearn_xai.display._common import (
     ANNOTATION_SIZE,
     INK,
@@ -127,10 +129,10 @@ class ComparisonDisplay:
     def from_estimators(
         cls,
         explainers: Mapping[str, Any],
-        X: Any,
-        y: Any = None,
+        X: Rows,
+        y: ArrayLike | None = None,
         *,
-        cv: Any = None,
+        cv: Splits = None,
         measures: Sequence[str] | None = None,
         ax: Axes | None = None,
         **kwargs: Any,

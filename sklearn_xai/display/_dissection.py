@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sklearn_xai._checks import check_whole
+from sklearn_xai._typing import Rows
 from sklearn_xai.display._common import INK, axes_for, inches_of, require_matplotlib
 from sklearn_xai.display._dissection_comparison import ComparisonView
 from sklearn_xai.display._dissection_heatmap import order_of_concepts, order_of_units
@@ -108,9 +109,9 @@ class DissectionDisplay:
     def from_top_images(
         cls,
         dissection: NetworkDissection,
-        X: Any,
+        X: Rows,
         *,
-        units: Any = None,
+        units: int | str | Sequence[int | str] | None = None,
         n_top: int = 5,
         max_units: int = 8,
         ax: Axes | None = None,
@@ -255,7 +256,7 @@ class DissectionDisplay:
         cls,
         dissection: NetworkDissection,
         *,
-        units: Any = None,
+        units: int | str | Sequence[int | str] | None = None,
         max_units: int = 40,
         ax: Axes | None = None,
         **kwargs: Any,

@@ -7,7 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from sklearn_xai._typing import Rows, Splits
 from sklearn_xai.display._common import ANNOTATION_SIZE, INK, number_text, require_matplotlib
 from sklearn_xai.display._evaluation_plots import (
     draw_calibration,
@@ -103,9 +105,9 @@ class EvaluationDisplay:
     def from_estimator(
         cls,
         estimator: Any,
-        X: Any,
-        y: Any,
-        cv: Any = None,
+        X: Rows,
+        y: ArrayLike,
+        cv: Splits = None,
         *,
         panels: Sequence[str] | None = None,
         ax: Axes | None = None,

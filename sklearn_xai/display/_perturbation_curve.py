@@ -7,8 +7,10 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sklearn_xai._checks import check_choice
+from sklearn_xai._typing import Rows, Seed
 from sklearn_xai.display._common import (
     ANNOTATION_SIZE,
     GRID,
@@ -111,13 +113,13 @@ class PerturbationCurveDisplay:
 
     def __init__(
         self,
-        fractions: Any,
+        fractions: ArrayLike,
         curves: Mapping[str, Any],
         *,
         kind: str = "deletion",
         control: str | None = None,
-        base_value: Any = None,
-        full_value: Any = None,
+        base_value: ArrayLike | None = None,
+        full_value: ArrayLike | None = None,
         target_name: str | None = None,
         name: str | None = None,
     ) -> None:
@@ -139,14 +141,14 @@ class PerturbationCurveDisplay:
     def from_explainers(
         cls,
         explainers: Mapping[str, Any],
-        X: Any,
+        X: Rows,
         *,
         kind: str = "deletion",
         control: str | None = "auto",
         judge: str | None = "first",
         n_steps: int | None = None,
         removal: str | None = None,
-        random_state: Any = None,
+        random_state: Seed = None,
         spread: str | None = "interval",
         max_display: int | None = 10,
         target_name: str | None = None,
@@ -205,7 +207,7 @@ class PerturbationCurveDisplay:
             check_choice(judge, [*explainers], "judge", caller)
         from sklearn_xai.metrics import perturbation_curve
 
-        options = {"kind": kind, "n_steps": n_steps, "removal": removal, "random_state": random_state}
+        options: dict[str, Any] = {"kind": kind, "n_steps": n_steps, "removal": removal, "random_state": random_state}
         judges = explainers if judge is None else dict.fromkeys(explainers, explainers[judge])
         found = {}
         for key, explainer in explainers.items():
@@ -223,7 +225,7 @@ class PerturbationCurveDisplay:
         *,
         spread: str | None = "interval",
         max_display: int | None = 10,
-        random_state: Any = 0,
+        random_state: Seed = 0,
         **kwargs: Any,
     ) -> PerturbationCurveDisplay:
         """Draw the mean curve of each explainer, with bands, and its area in the key.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sklearn_xai._checks import check_choice
+from sklearn_xai._typing import Layer, Rows, Seed
 from sklearn_xai.display._common import axes_for
 from sklearn_xai.display._projection_colors import Coloring, coloring_of, column_of, draw_points
 from sklearn_xai.display._projection_labels import ProjectionLabels
@@ -107,18 +109,18 @@ class ProjectionDisplay(ProjectionLabels):
 
     def __init__(
         self,
-        projection: Any,
+        projection: ArrayLike,
         *,
         method: str = "pca",
         trustworthiness: float | None = None,
         continuity: float | None = None,
         variance_share: float | None = None,
-        explained_variance_ratio: Any = None,
+        explained_variance_ratio: ArrayLike | None = None,
         n_neighbors: int | None = None,
-        color: Any = None,
+        color: ArrayLike | None = None,
         color_name: str | None = None,
         words: Sequence[Any] | None = None,
-        rows: Any = None,
+        rows: ArrayLike | None = None,
         n_rows: int | None = None,
         settings: Sequence[str] = (),
         name: str | None = None,
@@ -152,7 +154,7 @@ class ProjectionDisplay(ProjectionLabels):
     @classmethod
     def from_matrix(
         cls,
-        X: Any,
+        X: Rows,
         *,
         method: str = "pca",
         color: Any = None,
@@ -161,12 +163,12 @@ class ProjectionDisplay(ProjectionLabels):
         words: Sequence[Any] | None = None,
         annotate: int | Sequence[Any] = WORDS,
         perplexity: float | None = None,
-        metric: Any = "euclidean",
+        metric: str | Callable[..., float] = "euclidean",
         n_neighbors: int | None = None,
         reduce_to: int | None = 50,
         method_params: dict[str, Any] | None = None,
         max_rows: int | None = 2_000,
-        random_state: Any = None,
+        random_state: Seed = None,
         name: str | None = None,
         ax: Axes | None = None,
         **kwargs: Any,
@@ -248,23 +250,23 @@ class ProjectionDisplay(ProjectionLabels):
     def from_estimator(
         cls,
         estimator: Any,
-        X: Any = None,
-        y: Any = None,
+        X: Rows | None = None,
+        y: ArrayLike | None = None,
         *,
         method: str = "pca",
-        layer: Any = None,
+        layer: Layer | Sequence[Layer] = None,
         of: str = "auto",
         pooling: Literal["mean", "max", "flatten"] = "mean",
         color: Any = "auto",
         color_name: str | None = None,
         annotate: int | Sequence[Any] = WORDS,
         perplexity: float | None = None,
-        metric: Any = None,
+        metric: str | Callable[..., float] | None = None,
         n_neighbors: int | None = None,
         reduce_to: int | None = 50,
         method_params: dict[str, Any] | None = None,
         max_rows: int | None = 2_000,
-        random_state: Any = None,
+        random_state: Seed = None,
         name: str | None = None,
         ax: Axes | None = None,
         **kwargs: Any,
@@ -324,7 +326,8 @@ default="auto"
         source = source_of(estimator, few, layer=layer, of=of, pooling=pooling, caller=caller)
         words = None
         if source.words is not None:
-            X = words = list(source.words if X is None else X)
+            texts: Any = source.words if X is None else X
+            X = words = list(texts)
         n = n_rows_of(X)
         check_length(y, n, "y", caller)
         check_length(None if isinstance(color, str) else color, n, "color", caller)

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sklearn_xai._checks import check_choice
+from sklearn_xai._typing import Rows, Splits
 from sklearn_xai.display._common import INK, axes_for, check_max_display, require_matplotlib, shorten
 from sklearn_xai.display._heatmap import square_size
 from sklearn_xai.display._stability_plots import (
@@ -84,9 +86,9 @@ class StabilityDisplay:
         *,
         overall: Mapping[str, float] | None = None,
         interval: Mapping[str, tuple[float, float]] | None = None,
-        attributions: Any = None,
+        attributions: ArrayLike | None = None,
         feature_names: Sequence[str] | None = None,
-        pairs: Any = None,
+        pairs: ArrayLike | None = None,
         split_names: Sequence[str] | None = None,
         sources: Mapping[str, float] | None = None,
         unit: str = "fold",
@@ -187,11 +189,11 @@ class StabilityDisplay:
     def from_estimator(
         cls,
         explainer: Any,
-        X: Any,
-        y: Any = None,
+        X: Rows,
+        y: ArrayLike | None = None,
         *,
-        cv: Any = None,
-        X_eval: Any = None,
+        cv: Splits = None,
+        X_eval: Rows | None = None,
         kind: str = "box",
         measure: str | None = None,
         max_display: int | None = 10,
