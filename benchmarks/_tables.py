@@ -9,6 +9,8 @@ from benchmarks._results import FOLDER, GROWTH, as_results, load
 
 ROOT = Path(__file__).parents[1]
 PAGES = {Path("README.md"): True, Path("benchmarks", "README.md"): False}  # path -> whether it shows headlines only
+RATIOS = "![Ratios with their quartiles beside their targets](results/ratios.png)"
+GROWN = "![Time and memory against rows, features, steps and coalitions](results/growth.png)"
 EMPTY = "No full run of `python -m benchmarks` has been committed yet."
 
 
@@ -99,7 +101,8 @@ def long_table(runs):
         return EMPTY
     rows = [cells(r) for run in runs.values() for r in as_results(run)]
     took = ", ".join(f"{name} {run['seconds']:.0f}" for name, run in runs.items())
-    return f"{markdown(rows, HEAD)}\n\n{made_with(list(runs.values()))}\n\nSeconds of each benchmark: {took}."
+    parts = [RATIOS, markdown(rows, HEAD), made_with(list(runs.values())), f"Seconds of each benchmark: {took}."]
+    return "\n\n".join(parts)
 
 
 def growth_table(run):
@@ -113,7 +116,7 @@ def growth_table(run):
             [line["explainer"], line["axis"], f"{xs[0]} to {xs[-1]}", *(exponent(line[what]) for what in MEASURED)]
         )
     head = ("explainer", "against", "range", "exponent of time", "exponent of memory")
-    return f"{markdown(rows, head)}\n\n{made_with([run])}"
+    return "\n\n".join([GROWN, markdown(rows, head), made_with([run])])
 
 
 MEASURED = ("time", "memory")

@@ -140,7 +140,8 @@ def test_quick_results_are_no_figures(tmp_path):
 def test_tables_show_ratio_spread_target_and_whether_it_is_reached(tmp_path):
     _results.save(tmp_path, "stub", "", some_results(), 1.0)
     runs = _results.load(tmp_path)
-    lines = _tables.long_table(runs).splitlines()
+    picture, _, *lines = _tables.long_table(runs).splitlines()
+    assert picture.endswith("(results/ratios.png)")
     assert lines[2] == r"| IG \| rows | a peer | 4.00x (3.82 to 4.22) | at least 3x | yes | 1 s | 4 s | equal |"
     assert lines[3].startswith("| latency | a peer | 1.00 (0.95 to 1.05) | at most 0.5 | **no** | 100 µs | 100 µs |")
     assert "| memory | fewer rows | 1.02 | at most 1.1 | yes | 480 MiB | 471 MiB |" in lines[4]
