@@ -46,7 +46,10 @@ def table():
 def pipeline(model):
     """Put the preprocessing of mixed columns before a model."""
     numbers = make_pipeline(SimpleImputer(), StandardScaler())
-    words = make_pipeline(SimpleImputer(strategy="constant", fill_value="missing"), OneHotEncoder(sparse_output=False))
+    words = make_pipeline(
+        SimpleImputer(strategy="constant", fill_value="missing"),
+        OneHotEncoder(handle_unknown="ignore", sparse_output=False),
+    )
     kinds = make_column_selector(dtype_include="number"), make_column_selector(dtype_exclude="number")
     return make_pipeline(make_column_transformer((numbers, kinds[0]), (words, kinds[1])), model)
 
