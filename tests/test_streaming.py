@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -192,7 +193,7 @@ def test_categories_are_numbered_as_in_fit_in_every_row_group(tmp_path):
     with pq.ParquetWriter(tmp_path / "rows.parquet", tables[0].schema) as writer:
         for part in tables:
             writer.write_table(part)
-    found = pd.read_parquet(explainer.transform_to(tmp_path / "out", tmp_path / "rows.parquet", batch_rows=10))
+    found = pd.read_parquet(explainer.transform_to(tmp_path / "out", tmp_path / "rows.parquet", batch_rows=4))
     np.testing.assert_allclose(found, explainer.transform(pd.concat(parts)), atol=1e-12)
     assert found["job"].abs().max() > 0
 
@@ -290,7 +291,7 @@ def test_what_was_done_is_not_done_again(explainer, rows, tmp_path, monkeypatch)
     assert seen[7:] == [8]  # after those of the whole table
 
 
-def test_a_part_that_is_broken_or_gone_is_done_again(explainer, rows, tmp_path, monkeypatch):
+def test_a_part_that_is_broken_or_gone_or_of_another_run_is_done_again(explainer, rows, tmp_path, monkeypatch):
     path, X = rows
     with monkeypatch.context() as patch:
         broken_at(patch, 6, KeyboardInterrupt())
@@ -299,8 +300,10 @@ def test_a_part_that_is_broken_or_gone_is_done_again(explainer, rows, tmp_path, 
     (tmp_path / "out.partial" / "part-000001.parquet").unlink()
     whole_part = (tmp_path / "out.partial" / "part-000003.parquet").read_bytes()
     (tmp_path / "out.partial" / "part-000003.parquet").write_bytes(whole_part[:-50])
+    other = explainer.transform_to(tmp_path / "other", X.iloc[::-1], batch_rows=150)
+    shutil.copy(other.path / "part-000000.parquet", tmp_path / "out.partial")
     done = explainer.transform_to(tmp_path / "out", path, batch_rows=150)
-    assert (done.n_resumed, done.n_rows) == (3, N)
+    assert (done.n_resumed, done.n_rows) == (2, N)
     np.testing.assert_allclose(pd.read_parquet(done), whole(explainer, X), atol=1e-6)
 
 
