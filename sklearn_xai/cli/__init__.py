@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from sklearn_xai import __version__
 from sklearn_xai.cli import compare, completion, explainers, report
@@ -30,7 +31,7 @@ sklearn-xai COMMAND --help has the options of a command, and examples.
 __all__ = ["main"]
 
 
-def main(argv=None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Parameters

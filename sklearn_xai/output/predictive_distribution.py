@@ -245,10 +245,8 @@ class PredictiveDistribution(FitsEstimator, MetaEstimatorMixin, BaseEstimator):
         inputs = self._model.inputs(X)
         held, trained = self._held_out, np.setdiff1d(np.arange(len(X)), self._held_out)
         del self._held_out
-        final = unwrap(split_pipeline(self.estimator_)[1])
-        network = network_of(
-            final, inputs, self._model.network.layout, gaussian=self._gaussian, caller=type(self).__name__
-        )
+        final, caller = unwrap(split_pipeline(self.estimator_)[1]), type(self).__name__
+        network = network_of(final, inputs, self._model.network.layout, gaussian=self._gaussian, caller=caller)
         known = None if y is None else np.asarray(y)
         if known is not None and self._gaussian:
             known = known.reshape(len(known), -1).astype(np.float64)
@@ -257,7 +255,7 @@ class PredictiveDistribution(FitsEstimator, MetaEstimatorMixin, BaseEstimator):
         module, self.posterior_ = METHODS[self.method](
             self, network, inputs[trained], known if known is None else known[trained], rng
         )
-        self._draws = Network(module, inputs[:8], layout=network.layout, caller=type(self).__name__)
+        self._draws = Network(module, inputs[:8], layout=network.layout, caller=caller)
         self.n_draws_ = self.n_members if self.method == "ensemble" else self.n_samples
         if self._gaussian:
             self.noise_variance_ = self._find_noise(inputs, known, held)

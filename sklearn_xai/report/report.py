@@ -8,6 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import ArrayLike
+
+from sklearn_xai._typing import Groups, Output, Rows, Seed, Splits, Target
 from sklearn_xai.report._columns import columns, stability
 from sklearn_xai.report._content import Content, Section
 from sklearn_xai.report._inputs import Inputs, check
@@ -125,21 +128,21 @@ class ExplanationReport:
     def __init__(
         self,
         estimator: Any,
-        X: Any,
-        y: Any,
+        X: Rows,
+        y: ArrayLike,
         *,
         explainers: Any = None,
-        cv: Any = 3,
-        X_eval: Any = None,
-        y_eval: Any = None,
+        cv: Splits = 3,
+        X_eval: Rows | None = None,
+        y_eval: ArrayLike | None = None,
         rows: Any = None,
-        output: str = "auto",
-        target: Any = "auto",
+        output: Output = "auto",
+        target: Target = "auto",
         max_rows: int | None = None,
         concepts: Any = None,
-        feature_groups: Any = None,
+        feature_groups: Groups = None,
         title: str | None = None,
-        random_state: Any = None,
+        random_state: Seed = None,
         n_jobs: int | None = None,
         verbose: int | bool = 0,
     ) -> None:
