@@ -15,6 +15,7 @@ than 50,000 dollars a year.
 # ---------
 # A skorch net behind a ColumnTransformer, as one would write it anyway.
 
+import matplotlib.pyplot as plt
 import torch
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.pipeline import make_pipeline
@@ -78,6 +79,7 @@ print(f"largest gap of 500 people: {explanation.completeness_gap.max():.4f}, in 
 # categories, which have no order, the colours only tell one from another.
 
 AttributionDisplay.from_estimator(explainer, people, kind="beeswarm", max_display=14, target_name="log-odds of >50K")
+plt.show()
 
 # %%
 # Being married or not parts people in two. A large capital gain, which few people have, outweighs everything else

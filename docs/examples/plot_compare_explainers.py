@@ -11,6 +11,7 @@ scale of its own, what would an explainer score that draws its attributions at r
 # %%
 # A network on the census table, and five explainers of it. One is SHAP's, one is the random control.
 
+import matplotlib.pyplot as plt
 import torch
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.pipeline import make_pipeline
@@ -75,6 +76,7 @@ table[measures].round(3)
 # The dashed line is the control's: what is not clear of it says nothing that this measure can see.
 
 ComparisonDisplay.from_frame(table, measures=measures)
+plt.show()
 
 # %%
 # Shapley values, integrated gradients and SHAP are faithful, add up to rounding (which of them is the nearest there

@@ -11,6 +11,7 @@ be known of every pixel what is there, so that the images of this example are ge
 # A network that is asked for colours only
 # ----------------------------------------
 
+import matplotlib.pyplot as plt
 import torch
 from skorch import NeuralNetClassifier
 from torch import nn
@@ -69,6 +70,7 @@ lost.round(3).tail(3)
 # Bright is where a unit is above its threshold, in the images that excite it most.
 
 DissectionDisplay.from_top_images(dissection, test.images, n_top=6, max_units=5)
+plt.show()
 
 # %%
 # These units light up wherever there is a magenta, a cyan or a red, be it a square, a stripe or the grid of a

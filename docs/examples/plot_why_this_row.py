@@ -61,6 +61,7 @@ for ax, explainer, name in zip(
     AttributionDisplay.from_estimator(
         explainer, person, kind="waterfall", max_display=8, target_name="log-odds of >50K", name=name, ax=ax
     )
+plt.show()
 
 # %%
 # The two tell the same story: the same base value, the same columns in the same order, the same directions. Schooling
@@ -70,6 +71,7 @@ for ax, explainer, name in zip(
 
 fig, ax = plt.subplots(figsize=(10, 5), layout="constrained")
 shap.plots.bar(exact[0], max_display=8, ax=ax, show=False)
+plt.show()
 
 # %%
 # How sure is an estimate?
