@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -41,3 +41,6 @@ Baseline: TypeAlias = Literal["zero", "mean", "median", "min", "max", "sample"] 
 RandomisationOrder: TypeAlias = Literal["cascading", "bottom_up", "independent"]
 Similarity: TypeAlias = Literal["spearman", "cosine"] | Callable[[np.ndarray, np.ndarray], np.ndarray]
 Scale: TypeAlias = Literal["std", "none"]
+
+# What a decorator takes and gives back, the same to callers.
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sklearn_xai._typing import Decorated
+
 FAMILIES = ("faithfulness", "robustness", "complexity", "randomisation", "axioms", "localisation", "agreement")
 
 
@@ -73,9 +75,7 @@ SHARED = {
 }
 
 
-def explanation_metric(
-    *, family: str, greater_is_better: bool, **properties: Any
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def explanation_metric(*, family: str, greater_is_better: bool, **properties: Any) -> Callable[[Decorated], Decorated]:
     """Make a function known as a metric; it stays the plain function that it is.
 
     Parameters
