@@ -323,7 +323,7 @@ def test_a_network_of_a_class_that_no_module_holds():
     class Own(MLP):
         pass
 
-    explainer = InputXGradientExplainer(classifier(Own).fit(X, LABELS > 0)).fit(X)
+    explainer = InputXGradientExplainer(classifier(Own).fit(X, LABELS)).fit(X)
     found = explainer.transform(da.from_array(X, chunks=(20, 4))).compute()
     assert_allclose(found, explainer.transform(X), atol=1e-7)
 

@@ -148,7 +148,8 @@ def test_else_it_is_what_was_built_beside_the_package(monkeypatch, tmp_path):
     monkeypatch.setattr(_docs, "_declared_address", lambda: "")
     monkeypatch.setattr(_docs, "BUILT", tmp_path)
     (tmp_path / "index.html").touch()
-    assert SaliencyExplainer(None)._get_doc_link() == f"{tmp_path.as_uri()}/reference/sklearn_xai.SaliencyExplainer.html"
+    page = "reference/sklearn_xai.SaliencyExplainer.html"
+    assert SaliencyExplainer(None)._get_doc_link() == f"{tmp_path.as_uri()}/{page}"
 
 
 def test_no_link_without_an_address_or_a_page(monkeypatch, tmp_path):
