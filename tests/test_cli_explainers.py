@@ -11,9 +11,9 @@ import pytest
 from sklearn_xai import all_explainers
 from sklearn_xai.cli import COMMANDS, main
 from sklearn_xai.cli.completion import SHELLS, completion_script
-from sklearn_xai.cli.explainers import explainer_named, short_name
 from sklearn_xai.explainers.description import describe
 from sklearn_xai.explainers.equations import as_text
+from sklearn_xai.explainers.naming import explainer_named, short_name
 
 NAMES = [short_name(name) for name, _ in all_explainers()]
 

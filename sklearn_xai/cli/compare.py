@@ -26,7 +26,8 @@ from sklearn_xai.cli._results import (
     write_tables,
 )
 from sklearn_xai.cli._table import Table, UserError, first_line
-from sklearn_xai.cli.explainers import explainer_named, short_name
+from sklearn_xai.cli.explainers import chosen_explainer
+from sklearn_xai.explainers.naming import short_name
 
 NAME = "compare"
 DEFAULTS = (
@@ -151,7 +152,7 @@ def chosen_explainers(names) -> dict[str, type]:
     known = {short_name(name): kind for name, kind in all_explainers(inputs="table")}
     if names is None:
         return {name: known[name] for name in DEFAULTS if name in known}
-    return dict(explainer_named(given, inputs="table") for given in names.split(","))
+    return dict(chosen_explainer(given, inputs="table") for given in names.split(","))
 
 
 def _keep_fitting(job):

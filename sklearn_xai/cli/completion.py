@@ -7,7 +7,7 @@ import argparse
 from sklearn_xai import all_explainers
 from sklearn_xai.cli._arguments import LOOK
 from sklearn_xai.cli._table import UserError
-from sklearn_xai.cli.explainers import short_name
+from sklearn_xai.explainers.naming import short_name
 
 NAME = "completion"
 SHELLS = ("bash", "zsh", "tcsh", "fish")

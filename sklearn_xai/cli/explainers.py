@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict
-from difflib import get_close_matches
 
 from sklearn_xai import all_explainers
 from sklearn_xai.cli._arguments import LOOK
@@ -14,12 +13,12 @@ from sklearn_xai.cli._table import UserError
 from sklearn_xai.explainers.description import describe, first_sentence
 from sklearn_xai.explainers.discovery import KINDS
 from sklearn_xai.explainers.equations import as_text
+from sklearn_xai.explainers.naming import ROWS_OF, explainer_named, short_name
 
 NAME = "explainers"
 _BLANKS = re.compile(r"(?: |\x1b\[[0-9;]*m)+$")  # and colours that begin or end among them
 _NARROW = 110  # columns below which a table of five is a heap of single words
 _HINT = "sklearn-xai explainers NAME tells all of one, and when it misleads."
-_ROWS_OF = {"table": "tables", "image": "images", "tokens": "texts"}
 
 EXAMPLES = """examples:
   sklearn-xai explainers
@@ -42,58 +41,12 @@ def add_to(commands):
     command.set_defaults(run=run)
 
 
-def short_name(name):
-    """Return the name of a class as the command line takes it."""
-    return name.removesuffix("Explainer")
-
-
-def explainer_named(given, inputs=None):
-    """Find an explainer, however its name is spelled.
-
-    Parameters
-    ----------
-    given : str
-        With or without "Explainer", in any case, hyphenated, or by its capitals (IG).
-    inputs : str, optional
-        What is to be explained.
-
-    Returns
-    -------
-    name : str
-        As the command line takes it.
-    kind : type
-
-    Raises
-    ------
-    UserError
-        When there is none; it names the nearest, or all.
-    """
-    known = {short_name(name): kind for name, kind in all_explainers(inputs=inputs)}
-    initials = {"".join(c for c in name if c.isupper()).lower(): name for name in known}
-    by_key = {**initials, **{_key(name): name for name in known}}
-    name = by_key.get(_key(given))
-    if name is not None:
-        return name, known[name]
-    others = {_key(name): kind for name, kind in all_explainers()}
-    if _key(given) in others:
-        explained = " and ".join(_ROWS_OF[kind] for kind in others[_key(given)]._inputs)
-        asked = f"this is a {inputs}" if inputs == "table" else f"not {_ROWS_OF[inputs]}"
-        raise UserError(f"{given.strip()} explains {explained}, and {asked}; there are {', '.join(known)}")
-    raise UserError(f"there is no explainer {given.strip()!r}; {_hint(given, known, by_key)}")
-
-
-def _hint(given, known, by_key):
-    """Return which was meant: one of nearly this name, or one whose documentation has the word (LIME)."""
-    meant = [name for name in known if len(_key(given)) > 2 and _key(given) in _key(name)]
-    meant = meant or [by_key[key] for key in get_close_matches(_key(given), by_key, n=1)]
-    word = re.compile(rf"\b{re.escape(given.strip())}\b", re.IGNORECASE)
-    meant = meant or [name for name, kind in known.items() if word.search(describe(kind).question)]
-    meant = meant or [name for name, kind in known.items() if word.search(kind.__doc__ or "")]
-    return f"did you mean {' or '.join(meant)}?" if 0 < len(meant) <= 4 else f"there are {', '.join(known)}"
-
-
-def _key(name):
-    return "".join(c for c in name.lower() if c.isalnum()).removesuffix("explainer")
+def chosen_explainer(given, inputs=None):
+    """Return (name, class) of an explainer; a UserError says which was meant when there is none."""
+    try:
+        return explainer_named(given, inputs)
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 def run(args):
@@ -101,7 +54,7 @@ def run(args):
     if args.explainer is None:
         kinds = [kind for _, kind in all_explainers(inputs=args.inputs)]
     else:
-        kinds = [explainer_named(args.explainer, args.inputs)[1]]
+        kinds = [chosen_explainer(args.explainer, args.inputs)[1]]
     found = [describe(kind).plain() for kind in kinds]
     console = make_console()
     if args.json:
@@ -121,7 +74,7 @@ def _needs(found):
     """Return what an explainer needs, with what it explains where that is no table."""
     if "table" in found.inputs:
         return found.needs
-    return f"{found.needs}, {' or '.join(_ROWS_OF[kind] for kind in found.inputs)}"
+    return f"{found.needs}, {' or '.join(ROWS_OF[kind] for kind in found.inputs)}"
 
 
 def _cost(found):
@@ -176,7 +129,7 @@ def _print_in_full(console, found):
     parameters.add_column()
     for name, said in found.parameters.items():
         parameters.add_row(name, said)
-    explained = ", ".join(_ROWS_OF[kind] for kind in found.inputs)
+    explained = ", ".join(ROWS_OF[kind] for kind in found.inputs)
     parts = {
         "Equation": [_printable(line, console.encoding) for line in found.equation.splitlines()],
         "When it misleads": [found.misleads.replace("Misleads w", "W", 1)],

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
 from sklearn_xai.base.wrapping import around
-from sklearn_xai.explainers.discovery import all_explainers
+from sklearn_xai.explainers.naming import explainer_named
 from sklearn_xai.model_selection.inputs import check_explainers, n_rows, take_rows
 
 # The first that suits a model is the main one, behind the pictures of rows.
@@ -31,57 +30,6 @@ PROBE_ROWS, _EXPLAINED_ROWS = 64, 2
 CONTROL, REFERENCE = "RandomExplainer", "SHAPExplainer"
 
 
-def short_name(name: str) -> str:
-    """Return the name of a class as a reader is told it."""
-    return name.removesuffix("Explainer")
-
-
-def _key(name: str) -> str:
-    return "".join(c for c in name.lower() if c.isalnum()).removesuffix("explainer")
-
-
-def named_kinds(names: Any, inputs: str = "table") -> dict[str, type]:
-    """Return the classes of explainers that are named, in the order they are named.
-
-    Parameters
-    ----------
-    names : iterable of str
-        "IntegratedGradients", "integrated-gradients", "IntegratedGradientsExplainer" and "ig" are the same.
-    inputs : {"table", "image", "tokens"}, default="table"
-        What they must explain.
-
-    Returns
-    -------
-    kinds : dict of str to type
-
-    Raises
-    ------
-    ValueError
-        Where there is no such explainer, or it does not explain such rows.
-
-    Examples
-    --------
-    >>> from sklearn_xai.report._explainers import named_kinds
-    >>> list(named_kinds(["ig", "shap"]))
-    ['IntegratedGradients', 'SHAP']
-    """
-    known = {short_name(name): kind for name, kind in all_explainers(inputs=inputs)}
-    initials = {"".join(c for c in name if c.isupper()).lower(): name for name in known}
-    by_key = {**initials, **{_key(name): name for name in known}}
-    chosen = {}
-    for given in names:
-        name = by_key.get(_key(str(given)))
-        if name is None and _key(str(given)) in {_key(other) for other, _ in all_explainers()}:
-            here, there = ("this is a table", "images") if inputs == "table" else ("these are images", "tables")
-            raise ValueError(f"{given} explains {there}, and {here}; there are {', '.join(known)}")
-        if name is None:
-            close = get_close_matches(_key(str(given)), by_key, n=1)
-            hint = f"did you mean {by_key[close[0]]}?" if close else f"there are {', '.join(known)}"
-            raise ValueError(f"there is no explainer {str(given)!r}; {hint}")
-        chosen[name] = known[name]
-    return chosen
-
-
 def asked_explainers(explainers: Any, model: Any, settings: dict[str, Any], inputs: str) -> tuple[dict[str, Any], bool]:
     """Return the explainers of a report around a fitted model, and whether the caller named them.
 
@@ -99,13 +47,13 @@ def asked_explainers(explainers: Any, model: Any, settings: dict[str, Any], inpu
         found = {str(name): clone(around(explainer, model)) for name, explainer in explainers.items()}
         if not any(type(explainer).__name__ == CONTROL for explainer in found.values()):
             name = "Random" if "Random" not in found else CONTROL
-            found[name] = named_kinds(["Random"], inputs)["Random"](model, **settings)
+            found[name] = explainer_named("Random", inputs)[1](model, **settings)
         return found, True
     if isinstance(explainers, str):
         explainers = [explainers]
     try:
         names = _defaults(model, inputs) if explainers is None else list(dict.fromkeys([*explainers, "Random"]))
-        kinds = named_kinds(names, inputs)
+        kinds = dict(explainer_named(str(name), inputs) for name in names)
     except (TypeError, ValueError) as error:
         raise type(error)(
             f"The 'explainers' parameter of {caller} must be None, a dict of explainers, or a list of their names: "
