@@ -37,13 +37,14 @@ class Measure:
 
     title: str
     higher_is_better: bool
+    bounded: bool = False  # a correlation or a share, whose zero counts: never on a logarithmic axis
 
 
 MEASURES = {
-    "faithfulness": Measure("faithfulness\n(correlation)", True),
+    "faithfulness": Measure("faithfulness\n(correlation)", True, bounded=True),
     "completeness_gap": Measure("completeness gap\n(units of the output)", False),
-    "stability": Measure("stability\n(agreement of folds)", True),
-    "agreement": Measure("agreement\nwith the reference", True),
+    "stability": Measure("stability\n(agreement of folds)", True, bounded=True),
+    "agreement": Measure("agreement\nwith the reference", True, bounded=True),
     "fit_seconds": Measure("fit\n(seconds)", False),
     "transform_seconds": Measure("transform\n(seconds)", False),
     "rows_per_second": Measure("speed\n(rows per second)", True),
@@ -169,8 +170,8 @@ class ComparisonDisplay:
         """Draw one panel for each measure.
 
         The best value of each measure is emphasised. Explainers whose name contains "random" are controls: they appear
-        as dashed lines, not as bars, and are never the best. A positive measure that spans more than two decades has a
-        logarithmic axis, and says so.
+        as dashed lines, not as bars, and are never the best. Seconds, gaps and speeds that span more than two decades
+        have a logarithmic axis, which says so.
 
         Parameters
         ----------
@@ -253,7 +254,8 @@ def _draw_panel(ax: Axes, name: str, bars: DataFrame, controls: DataFrame, **kwa
         ax.plot([], [], color=POSITIVE, linestyle="--", linewidth=1.2, label=f"control: {shorten(label, 30)}")
 
     clean(ax)
-    is_log = _limits(ax, np.concatenate([values[known], low[known], high[known], references[np.isfinite(references)]]))
+    shown = np.concatenate([values[known], low[known], high[known], references[np.isfinite(references)]])
+    is_log = _limits(ax, shown, measure.bounded)
     direction = "higher is better" if measure.higher_is_better else "lower is better"
     ax.set_title(measure.title, fontsize="medium", color=INK, loc="left")
     ax.set_xlabel(direction + (", log scale" if is_log else ""), fontsize=ANNOTATION_SIZE, color=INK)
@@ -279,9 +281,9 @@ def _spread(frame: DataFrame, name: str, values: np.ndarray) -> tuple[np.ndarray
     return np.where(np.isnan(low), values, low), np.where(np.isnan(high), values, high)
 
 
-def _limits(ax: Axes, values: np.ndarray) -> bool:
+def _limits(ax: Axes, values: np.ndarray, linear: bool) -> bool:
     """Set the scale and the limits of a panel that shows `values`; say whether the scale is logarithmic."""
-    if values.size and values.min() > 0 and values.max() / values.min() > 100:
+    if not linear and values.size and values.min() > 0 and values.max() / values.min() > 100:
         ax.set_xscale("log")
         ax.set_xlim(10 ** np.floor(np.log10(values.min()) - 0.3), values.max() * 1.2)
         ax.minorticks_off()

@@ -98,6 +98,8 @@ def test_log_scale_only_where_positive_values_span_two_decades():
         "rows_per_second": "log",
     }
     assert "log scale" in panel(display, "rows_per_second").get_xlabel()
+    small = comparison().assign(faithfulness=[0.9, 0.8, 0.7, 0.002])
+    assert ComparisonDisplay.from_frame(small, measures=["faithfulness"]).axes_[0].get_xscale() == "linear"
     zero = comparison().assign(completeness_gap=[0.0, 1e-6, 1.0, np.nan])
     assert ComparisonDisplay.from_frame(zero, measures=["completeness_gap"]).axes_[0].get_xscale() == "linear"
 
