@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from tests.browsing import axe, browser  # noqa: F401
+
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread():

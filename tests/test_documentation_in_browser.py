@@ -6,16 +6,14 @@ in CHROMIUM, or on the search path), and axe-core's axe.min.js (its path in AXE_
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 
 from sklearn_xai import ShapleyExplainer
+from tests.browsing import from_environment
 
 pytestmark = pytest.mark.browser
 
@@ -31,13 +29,6 @@ PAGES = [
     "develop/add_an_explainer",
     "operations",
 ]
-
-
-def from_environment(name, what):
-    given = os.environ.get(name)
-    if given is None or not Path(given).exists():
-        pytest.fail(f"These tests need {what} in {name}. Got {given!r}, where there is nothing.")
-    return Path(given).absolute()
 
 
 @pytest.fixture(scope="module")
@@ -58,26 +49,6 @@ def address(site):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def axe():
-    path = from_environment("AXE_CORE", "the path of axe-core's axe.min.js (npm install axe-core)")
-    return path.read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if path is None:
-        pytest.fail("These tests need Chromium on the search path (apt install chromium), or its path in CHROMIUM.")
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic"]
-        chromium = playwright.chromium.launch(executable_path=path, args=arguments)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -6,10 +6,6 @@ path in AXE_CORE) for accessibility.
 
 from __future__ import annotations
 
-import os
-import shutil
-from pathlib import Path
-
 import pytest
 
 from sklearn_xai.report._content import Content, Section
@@ -19,30 +15,6 @@ from tests.report.contents import HOSTILE, content
 pytestmark = pytest.mark.browser
 
 SCHEMES = ["light", "dark"]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if path is None:
-        pytest.fail(
-            "These tests need Chromium: put it on the search path (apt install chromium) or its path in CHROMIUM."
-        )
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic"]
-        chromium = playwright.chromium.launch(executable_path=path, args=arguments)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="module")
-def axe():
-    path = os.environ.get("AXE_CORE")
-    if path is None:
-        pytest.fail("This test needs axe-core: npm install axe-core, and the path of its axe.min.js in AXE_CORE.")
-    return Path(path).read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
