@@ -10,7 +10,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_xai.cli import _parser, main
+from sklearn_xai.cli import make_parser, main
 from sklearn_xai.cli.report import command_line
 from tests.report.conftest import pipeline
 
@@ -66,10 +66,10 @@ def test_a_given_model_is_explained_as_it_stands(frame, csv, tmp_path, capsys):
 
 def test_the_command_that_makes_it_again():
     words = ["report", "--data", "a file.csv", "--target", "y", "--drop", "x", "z", "--seed", "3", "--trust-pickle"]
-    text = command_line(_parser().parse_args(words))
+    text = command_line(make_parser().parse_args(words))
     assert text == "sklearn-xai report --data 'a file.csv' --target y --drop x z --trust-pickle --seed 3"
-    again = _parser().parse_args(shlex.split(text)[1:])
-    assert vars(again) == vars(_parser().parse_args(words))
+    again = make_parser().parse_args(shlex.split(text)[1:])
+    assert vars(again) == vars(make_parser().parse_args(words))
 
 
 def test_what_cannot_be_done_is_one_line(csv, tmp_path, capsys, monkeypatch):
