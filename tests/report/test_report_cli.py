@@ -10,7 +10,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_xai.cli import make_parser, main
+from sklearn_xai.cli import main, make_parser
 from sklearn_xai.cli.report import command_line
 from tests.report.conftest import pipeline
 
