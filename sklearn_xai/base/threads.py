@@ -18,11 +18,12 @@ _TRIM_LARGE, _MMAP_LARGE = 2**27, 2**25
 
 @contextmanager
 def limited_threads(limit: int | None) -> Iterator[None]:
-    """Hold torch and BLAS to `limit` threads and let them keep memory; None, for the caller's own process, does nothing.
+    """Hold torch and BLAS to `limit` threads, and let them keep memory, in a process that works for another one.
 
     Parameters
     ----------
     limit : int or None
+        None leaves all alone, as in the caller's own process.
     """
     if limit is None:
         yield
@@ -40,8 +41,8 @@ def limited_threads(limit: int | None) -> Iterator[None]:
 def _kept_memory() -> Iterator[None]:
     """Keep memory that is free for the next tensor, where the environment says to give it back at once.
 
-    Dask's workers are started with such an environment. Every intermediate tensor is then of new pages, which have to be
-    made: half of the time of a small network.
+    Dask's workers are started with such an environment. Every intermediate tensor is then of new pages, which have to
+    be made: half of the time of a small network.
     """
     asked = os.environ.get("MALLOC_TRIM_THRESHOLD_", "")
     set_option = getattr(ctypes.CDLL(None), "mallopt", None) if asked.isdecimal() and os.name == "posix" else None
