@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from functools import cache
 from threading import Lock
 
@@ -288,14 +289,14 @@ def test_selector():
 # ---------------------------------------------------------------------- what is sent
 def test_the_explainer_is_one_key_however_many_blocks():
     explainer = InputXGradientExplainer(regressor(MLP, module__n_hidden=20_000).fit(X, Y[:, None])).fit(X)
-    sizes = [
-        len(pickle.dumps(dict(collection.dask)))
-        for n in (1, 6)
-        for collection in (explainer.transform(da.from_array(np.zeros((60, 4), "f4"), chunks=(n, 4))),)
-    ]
     network = 20_000 * 6 * 4
-    assert all(network < size < 4 * network for size in sizes)
-    assert sizes[0] - sizes[1] < 0.2 * network  # 60 blocks, and 10
+    for frame in (False, True):
+        blocks = da.from_array(np.zeros((60, 4), "f4"), chunks=(1, 4))
+        blocks = dd.from_dask_array(blocks, columns=list("abcd")) if frame else blocks
+        with warnings.catch_warnings(action="ignore"):  # fitted without names
+            lazy = explainer.transform(blocks)
+        tasks = [len(pickle.dumps(task)) for task in dict(lazy.__dask_graph__()).values()]
+        assert len(tasks) >= 61 and network < sum(tasks) < 2 * network
 
 
 def test_it_is_pickled_once_and_unpickled_once(monkeypatch):
