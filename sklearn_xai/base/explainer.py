@@ -24,9 +24,8 @@ from sklearn_xai.base.checks import (
     check_rows,
     raise_of_outputs,
 )
-from sklearn_xai.base.dask_blocks import lazy_transform, past_set_output
-from sklearn_xai.base.dask_explanation import LazyExplanation
 from sklearn_xai.base.fitting import FitsEstimator
+from sklearn_xai.base.lazy import LazyExplanation, lazy_transform, past_set_output
 from sklearn_xai.base.pass_through import PassThrough
 from sklearn_xai.base.players import find_players, pixels_as_players, players_data
 from sklearn_xai.base.scoring import Scoring

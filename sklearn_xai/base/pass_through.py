@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_xai._compat import available_if
 from sklearn_xai._typing import Rows
 from sklearn_xai.base.checks import check_rows, is_trained
-from sklearn_xai.base.dask_blocks import lazy_method
+from sklearn_xai.base.lazy import lazy_method
 from sklearn_xai.models import is_net, is_network, split_pipeline
 from sklearn_xai.tables import is_dask
 

@@ -71,13 +71,6 @@ def make_console(stream=None):
     return console
 
 
-def on_terminal() -> bool:
-    """Say whether progress bars can be seen; elsewhere they would leave empty lines."""
-    from rich.console import Console
-
-    return Console(stderr=True).is_terminal
-
-
 def print_metrics(console, metrics, n_test):
     """Print how good the model is."""
     parts = [f"{_METRIC_NAMES.get(name, name)} {_metric_text(name, value)}" for name, value in metrics.items()]
@@ -261,7 +254,7 @@ def draw_pictures(results: Results, explainer, X, stability, folder: Path):
         "heatmap.png": lambda: attributions("heatmap"),
         "stability.png": lambda: _draw_stability(results, stability),
     }
-    for name, draw in track(pictures.items(), "Drawing", verbose=on_terminal()):
+    for name, draw in track(pictures.items(), "Drawing", verbose=1):
         figure = draw()
         figure.savefig(folder / name, dpi=150)
         plt.close(figure)

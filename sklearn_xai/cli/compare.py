@@ -18,7 +18,6 @@ from sklearn_xai.cli._results import (
     Results,
     draw_pictures,
     make_console,
-    on_terminal,
     output_folder,
     print_comparison,
     print_metrics,
@@ -142,7 +141,7 @@ def _prepare(args) -> _Job:
 
     from sklearn_xai.models import train_clone
 
-    for _ in track(range(1), f"Training on {len(table.X_train):,} rows", verbose=on_terminal()):
+    for _ in track(range(1), f"Training on {len(table.X_train):,} rows", verbose=1):
         trained = train_clone(model, table.X_train, table.y_train, random_state=args.seed)
     return _Job(args, prepared, FrozenEstimator(trained), kinds)
 
@@ -178,7 +177,7 @@ def _compare(job):
     table, args = job.table, job.args
     y = None if args.model else table.y_train
     explainers = job.explainers(job.prepared.model)
-    how = {"cv": args.folds, "X_eval": job.prepared.X_eval, "random_state": args.seed, "verbose": on_terminal()}
+    how = {"cv": args.folds, "X_eval": job.prepared.X_eval, "random_state": args.seed, "verbose": 1}
     try:
         frame = compare_explainers(explainers, table.X_train, y, top_k=args.top, **how)
         stability = explanation_stability(explainers[job.main], table.X_train, y, top_k=args.top, **how)

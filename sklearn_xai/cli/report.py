@@ -9,7 +9,7 @@ from time import perf_counter
 
 from sklearn_xai.cli._arguments import LOOK, add_model_arguments, add_run_arguments, add_table_arguments
 from sklearn_xai.cli._prepared import Prepared, check_combinations, prepare, settings_lines, threads
-from sklearn_xai.cli._results import make_console, on_terminal
+from sklearn_xai.cli._results import make_console
 from sklearn_xai.cli._table import UserError, first_line
 from sklearn_xai.cli.compare import chosen_explainers
 
@@ -81,7 +81,7 @@ def _report(args, prepared: Prepared, names):
         max_rows=args.eval_rows,
         title=f"{table.target}: a model and what explains it",
         random_state=args.seed,
-        verbose=on_terminal(),
+        verbose=1,
     )
 
 

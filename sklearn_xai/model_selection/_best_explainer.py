@@ -12,12 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xai._compat import VisualBlock, available_if
 from sklearn_xai._typing import Rows, Transformed
-from sklearn_xai.base.dask_blocks import past_set_output
+from sklearn_xai.base.lazy import past_set_output
 
 if TYPE_CHECKING:
     import shap
 
-    from sklearn_xai.base.dask_explanation import LazyExplanation
+    from sklearn_xai.base.lazy import LazyExplanation
 
 
 def _explains(method):

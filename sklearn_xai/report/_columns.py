@@ -13,14 +13,14 @@ from sklearn_xai.report._intervals import interval_of_means
 from sklearn_xai.report._words import counted, label, listed, names_in_order, output_words, percent, text_of, two
 
 if TYPE_CHECKING:
-    from sklearn_xai.report._work import Findings
+    from sklearn_xai.report._work import Found
 
 MOST_LISTED = 200  # columns that a table lists; more make no page
 _DRAWN = 12
 _REASONS = {"sign": "direction changes", "size": "size varies", "place": "rank varies"}
 
 
-def shares(found: Findings, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def shares(found: Found, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return each column's share of all attribution by an explainer, and the ends of its interval."""
     sizes = found.sizes(name)
     totals = sizes.sum(axis=2, keepdims=True).mean(axis=1, keepdims=True)
@@ -29,7 +29,7 @@ def shares(found: Findings, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarr
     return scaled.mean(axis=(0, 1)), low, high
 
 
-def columns(found: Findings) -> Section:
+def columns(found: Found) -> Section:
     """Tell which columns, or which places of an image, the model heeds."""
     if found.of_pixels:
         return _places(found)
@@ -46,7 +46,7 @@ def columns(found: Findings) -> Section:
     return Section("columns", "Columns that matter", question, answer, blocks)
 
 
-def _importance_table(found: Findings) -> Table:
+def _importance_table(found: Found) -> Table:
     heard = [name for name in found.names if name != found.control]
     of_each = {name: shares(found, name) for name in heard}
     order = np.argsort(-of_each[found.main][0], kind="stable")[:MOST_LISTED]
@@ -65,7 +65,7 @@ def _importance_table(found: Findings) -> Table:
     return Table(f"Share of all attribution that each column has, in percent, by each explainer{more}", columns, rows)
 
 
-def _pictures(found: Findings, what: str) -> list[Figure]:
+def _pictures(found: Found, what: str) -> list[Figure]:
     n_shown = min(_DRAWN, len(found.features))
     explanation = found.spread
     names = [text_of(name) for name in found.features]
@@ -81,7 +81,7 @@ def _pictures(found: Findings, what: str) -> list[Figure]:
     return [picture(beeswarm, (7.4, 1.4 + 0.34 * n_shown), alt, caption)]
 
 
-def _places(found: Findings) -> Section:
+def _places(found: Found) -> Section:
     """Tell where in images the attributions are."""
     sizes = np.abs(found.spread.values).mean(axis=0)
     total = sizes.sum(axis=0) if sizes.ndim == 3 else sizes
@@ -110,7 +110,7 @@ def _places(found: Findings) -> Section:
 
 
 # ---------------------------------------------------------------------- trust
-def stability(found: Findings) -> Section:
+def stability(found: Found) -> Section:
     """Tell which columns would be explained alike by a model of other rows."""
     question = "Would a model trained on other rows be explained alike, and which columns can be trusted?"
     blocks: list[Block] = []
@@ -122,7 +122,7 @@ def stability(found: Findings) -> Section:
     return Section("stability", "What can be trusted", question, _answer(found), blocks)
 
 
-def _answer(found: Findings) -> str:
+def _answer(found: Found) -> str:
     table, mean = found.stability.columns, found.stability.overall["spearman"]
     folds = "folds, of retrained models," if found.given.trains else "backgrounds of the same model"
     first = f"Two {folds} order the columns of a row with a mean rank correlation of {two(mean)}."
@@ -140,7 +140,7 @@ def _answer(found: Findings) -> str:
     return f"{first} Of {matter} columns that matter, {len(unstable)} cannot be trusted: {listed(unstable)}."
 
 
-def _trust_table(found: Findings) -> Table:
+def _trust_table(found: Found) -> Table:
     table = found.stability.columns
     order = np.argsort(-table["mean_abs"].to_numpy(), kind="stable")[:MOST_LISTED]
     rows = []
@@ -163,7 +163,7 @@ def _trust_table(found: Findings) -> Table:
     return Table(f"Columns across {len(found.stability.attributions)} folds, by {found.main}", columns, rows)
 
 
-def _fold_picture(found: Findings) -> Figure:
+def _fold_picture(found: Found) -> Figure:
     n_shown = min(_DRAWN, len(found.features))
     what = output_words(found.fitted[found.main], found.given.target_name)
 
@@ -176,7 +176,7 @@ def _fold_picture(found: Findings) -> Figure:
     return picture(draw, (7.0, 1.4 + 0.32 * n_shown), alt, "A short line is a column on which the folds agree.")
 
 
-def _agreement_picture(found: Findings) -> Figure:
+def _agreement_picture(found: Found) -> Figure:
     def draw(ax: Any) -> None:
         StabilityDisplay.from_stability(found.stability, kind="box", name=found.main, ax=ax)
 
@@ -185,7 +185,7 @@ def _agreement_picture(found: Findings) -> Figure:
     return picture(draw, (7.0, 3.0), alt, "Agreement of each pair of folds on each row: boxes of rows, and the mean.")
 
 
-def _explainer_table(found: Findings) -> Table:
+def _explainer_table(found: Found) -> Table:
     frame = found.comparison
     rows, marked = [], set()
     for place, name in enumerate(found.names):
@@ -199,7 +199,7 @@ def _explainer_table(found: Findings) -> Table:
     return Table("Stability of each explainer; 1 is the same explanation in all folds", columns, rows, marked)
 
 
-def _stated(found: Findings) -> list[str]:
+def _stated(found: Found) -> list[str]:
     statements = [str(line) for line in found.stability.statements if "`" not in line]  # the table names them all
     if found.of_pixels:
         return [line.replace("columns", "pixels") for line in statements if "top" not in line and "do not" not in line]

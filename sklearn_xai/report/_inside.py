@@ -14,7 +14,7 @@ from sklearn_xai.report._figures import picture
 from sklearn_xai.report._words import counted, listed, short, text_of
 
 if TYPE_CHECKING:
-    from sklearn_xai.report._work import Findings
+    from sklearn_xai.report._work import Found
 
 _UNITS, _IMAGES = 6, 5
 
@@ -30,7 +30,7 @@ def layer_of_maps(model: Any, X: Any) -> str | None:
     return maps[-1] if maps else None
 
 
-def inside(found: Findings) -> Section | None:
+def inside(found: Found) -> Section | None:
     """Tell what units are excited by, and which concepts they detect; None where no layer has maps."""
     model, given = found.fitted[found.main].estimator, found.given
     layer = layer_of_maps(model, take_rows(given.X_eval, np.arange(min(4, len(given.eval_rows)))))

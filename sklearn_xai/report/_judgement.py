@@ -20,7 +20,7 @@ from sklearn_xai.report._words import counted, listed, output_words, two
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from sklearn_xai.report._work import Findings
+    from sklearn_xai.report._work import Found
 
 HIGH, LOW = 0.9, 0.7  # agreement from which on two explanations are alike, and below which they are not
 TOP = 5
@@ -53,13 +53,13 @@ class Mean:
 
 
 # ---------------------------------------------------------------------- agreement
-def agreement_with_reference(found: Findings, name: str) -> Mean:
+def agreement_with_reference(found: Found, name: str) -> Mean:
     """Return the rank correlation of an explainer with SHAP."""
     assert found.reference is not None
     return Mean.of(found.agreement(name, found.reference), found.seed)
 
 
-def agreement(found: Findings) -> Section:
+def agreement(found: Found) -> Section:
     """Tell which explainers say the same."""
     others = [name for name in found.names if name not in (found.reference, found.control)]
     blocks: list[Block] = []
@@ -81,7 +81,7 @@ def agreement(found: Findings) -> Section:
     return Section("agreement", "Agreement", question, answer, blocks)
 
 
-def _agreement_answer(found: Findings, others: list[str]) -> str:
+def _agreement_answer(found: Found, others: list[str]) -> str:
     means = {name: agreement_with_reference(found, name) for name in others}
     first = others[0]
     alike = [name for name in others if means[name].value >= HIGH]
@@ -96,7 +96,7 @@ def _agreement_answer(found: Findings, others: list[str]) -> str:
     return told
 
 
-def _agreement_table(found: Findings) -> Table:
+def _agreement_table(found: Found) -> Table:
     rows: list[list] = []
     marked: set[int] = set()
     k = min(TOP, max(1, len(found.features) // 2))
@@ -116,7 +116,7 @@ def _agreement_table(found: Findings) -> Table:
     return Table(f"Agreement with {found.reference}; 1 is the same order, 0 is none", columns, rows, marked)
 
 
-def _agreement_picture(found: Findings) -> Figure:
+def _agreement_picture(found: Found) -> Figure:
     names = found.names
     joined = [np.concatenate([fold.attributions for fold in found.folds[name]]) for name in names]
     matrix = agreement_matrix([np.asarray(part, dtype=float) for part in joined], spearman)
@@ -150,7 +150,7 @@ class Verdict:
         return self.above is not None and self.above.low > 0
 
 
-def verdicts(found: Findings) -> list[Verdict]:
+def verdicts(found: Found) -> list[Verdict]:
     """Return how each explainer compares with the control, the same rows and removed columns for all."""
     chance = found.faithfulness(found.control) if found.control else None
     judged = []
@@ -161,7 +161,7 @@ def verdicts(found: Findings) -> list[Verdict]:
     return judged
 
 
-def faithfulness(found: Findings) -> Section:
+def faithfulness(found: Found) -> Section:
     """Tell whether the columns that explainers name are those that the model needs."""
     judged = verdicts(found)
     blocks: list[Block] = [_faithfulness_table(found, judged), _deletion_picture(found), _cost_table(found)]
@@ -173,7 +173,7 @@ def faithfulness(found: Findings) -> Section:
     return Section("faithfulness", "Faithfulness", question, _faithfulness_answer(found, judged), blocks)
 
 
-def _faithfulness_answer(found: Findings, judged: list[Verdict]) -> str:
+def _faithfulness_answer(found: Found, judged: list[Verdict]) -> str:
     if len(found.features) < 2:
         return "There is one column only: faithfulness compares columns, and there is none to compare it with."
     main, compared = judged[0], [verdict for verdict in judged if verdict.above is not None]
@@ -187,7 +187,7 @@ def _faithfulness_answer(found: Findings, judged: list[Verdict]) -> str:
     return f"{told} All {counted(len(compared), 'explainer')} are better than chance." if len(compared) > 1 else told
 
 
-def _faithfulness_table(found: Findings, judged: list[Verdict]) -> Table:
+def _faithfulness_table(found: Found, judged: list[Verdict]) -> Table:
     rows: list[list] = []
     marked: set[int] = set()
     for place, verdict in enumerate(judged):
@@ -216,7 +216,7 @@ def _faithfulness_table(found: Findings, judged: list[Verdict]) -> Table:
     return Table("Explainers against the random control", columns, rows, marked)
 
 
-def _cost_table(found: Findings) -> Table:
+def _cost_table(found: Found) -> Table:
     frame = found.comparison
     rows = [
         [name, *(float(frame.loc[name, key]) for key in ("completeness_gap", "fit_seconds", "rows_per_second"))]
@@ -232,7 +232,7 @@ def _cost_table(found: Findings) -> Table:
     return Table("What the explainers leave over, and what they cost", columns, rows, marked)
 
 
-def _deletion_picture(found: Findings) -> Figure:
+def _deletion_picture(found: Found) -> Figure:
     noun = "pixels" if found.of_pixels else "columns"
     names = dict.fromkeys(name for name in (found.main, found.reference, found.control) if name is not None)
     rows = take_rows(found.given.X_eval, np.arange(min(_DELETED_ROWS, len(found.spread_outputs))))

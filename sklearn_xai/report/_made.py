@@ -11,7 +11,7 @@ from sklearn_xai.report._content import Block, Code, Column, Section, Table, Tex
 from sklearn_xai.report._words import counted, listed, text_of
 
 if TYPE_CHECKING:
-    from sklearn_xai.report._work import Findings
+    from sklearn_xai.report._work import Found
 
 _PACKAGES = ("scikit-learn", "skorch", "torch", "numpy", "scipy", "pandas", "shap", "matplotlib")
 
@@ -29,7 +29,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def made(found: Findings, report: Any) -> Section:
+def made(found: Found, report: Any) -> Section:
     """Tell of versions, seeds, settings and seconds, and give the lines that make it again."""
     given, total = found.given, sum(found.seconds.values())
     how = (
@@ -95,7 +95,7 @@ def _written(explainer: Any) -> str:
     return f"{type(explainer).__name__}({', '.join(['estimator', *told])})"
 
 
-def _settings(found: Findings, report: Any) -> Table:
+def _settings(found: Found, report: Any) -> Table:
     given = found.given
     told = {
         "rows given": f"{len(given.y):,}",
@@ -118,7 +118,7 @@ def _two(caption: str, first: str, second: str, rows: dict[str, Any]) -> Table:
     return Table(caption, [Column(first), Column(second, kind)], [[name, value] for name, value in rows.items()])
 
 
-def _notes(found: Findings) -> list[str]:
+def _notes(found: Found) -> list[str]:
     notes = []
     if found.given.seen:
         notes.append(

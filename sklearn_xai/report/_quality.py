@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from sklearn_xai.model_selection import ModelEvaluation
-    from sklearn_xai.report._work import Findings
+    from sklearn_xai.report._work import Found
 
 _SIZES = {"scores": (6.4, 3.6), "errors": (6.4, 3.2), "loss": (5.0, 3.3)}
 _SHOWN = {  # by task: a measure of which the table has all is not drawn again
@@ -43,7 +43,7 @@ def main_measure(evaluation: ModelEvaluation) -> str:
     return "roc_auc" if np.isfinite(evaluation.table.loc["roc_auc", "mean"]) else "balanced_accuracy"
 
 
-def quality(found: Findings) -> Section:
+def quality(found: Found) -> Section:
     """Tell of the model's scores in each fold, its losses and its cost."""
     evaluation = found.evaluation
     blocks: list[Block] = [_measures(evaluation), *_pictures(evaluation)]
@@ -55,7 +55,7 @@ def quality(found: Findings) -> Section:
     return Section("quality", "Model quality", "How good is the model, and how sure is that?", _answer(found), blocks)
 
 
-def _answer(found: Findings) -> str:
+def _answer(found: Found) -> str:
     evaluation, given = found.evaluation, found.given
     name = main_measure(evaluation)
     row = evaluation.table.loc[name]

@@ -15,13 +15,13 @@ from sklearn_xai.report._words import counted, label, output_words, short, text_
 from sklearn_xai.tables import is_frame
 
 if TYPE_CHECKING:
-    from sklearn_xai.report._work import Findings
+    from sklearn_xai.report._work import Found
 
 _MOST_NUMBERS = 150_000  # attributions in the page, of which a megabyte holds about as many
 _IMAGES, _OTHER_IMAGES = 8, 4
 
 
-def rows(found: Findings) -> Section:
+def rows(found: Found) -> Section:
     """Tell of chosen rows, one by one."""
     n, what = len(found.shown), output_words(found.fitted[found.main], found.given.target_name)
     outputs = found.outputs[found.main]
@@ -36,7 +36,7 @@ def rows(found: Findings) -> Section:
     return Section("rows", "Single rows", "Why did this row get this output?", answer, blocks)
 
 
-def _table(found: Findings, what: str) -> Rows:
+def _table(found: Found, what: str) -> Rows:
     table = take_rows(found.given.table, found.shown)
     columns, values, names = _values(table, found)
     heard = list(found.explanations)
@@ -64,12 +64,12 @@ def _table(found: Findings, what: str) -> Rows:
     return Rows(columns, [text_of(name) for name in found.features], feature_values, what, listed)
 
 
-def _predicted(found: Findings, table: Any) -> np.ndarray:
+def _predicted(found: Found, table: Any) -> np.ndarray:
     predicted = np.asarray(found.fitted[found.main].predict(table))
     return predicted if predicted.ndim == 1 else predicted[:, 0]
 
 
-def _values(table: Any, found: Findings) -> tuple[list[str], list[list[str]], list[str]]:
+def _values(table: Any, found: Found) -> tuple[list[str], list[list[str]], list[str]]:
     """Return the columns of the user's table, what rows hold there, and the names of the rows."""
     if is_frame(table):
         cells = [[text_of(value) for value in table.iloc[:, j].tolist()] for j in range(table.shape[1])]
@@ -84,7 +84,7 @@ def _values(table: Any, found: Findings) -> tuple[list[str], list[list[str]], li
     return [text_of(name) for name in found.features], [[text_of(value) for value in row] for row in shown], names
 
 
-def _numbers(found: Findings, name: str) -> dict[str, list]:
+def _numbers(found: Found, name: str) -> dict[str, list]:
     """Return what an explainer says of the rows, in plain numbers of six digits."""
     explanation, n = found.explanations[name], len(found.shown)
     values = np.asarray(explanation.values, dtype=float).reshape(n, -1)
@@ -102,7 +102,7 @@ def _rounded(value: Any) -> float:
     return float(f"{float(value):.6g}")
 
 
-def _images(found: Findings, what: str) -> list[Block]:
+def _images(found: Found, what: str) -> list[Block]:
     """Draw images and what explainers say of them, most of them by the main one."""
     predicted = [text_of(label) for label in np.ravel(_predicted(found, take_rows(found.given.table, found.shown)))]
     blocks: list[Block] = []
@@ -115,7 +115,7 @@ def _images(found: Findings, what: str) -> list[Block]:
     return blocks
 
 
-def _image(found: Findings, name: str, explanation: Any, some: np.ndarray, labels: list[str], what: str) -> Figure:
+def _image(found: Found, name: str, explanation: Any, some: np.ndarray, labels: list[str], what: str) -> Figure:
     values, data = np.asarray(explanation.values)[some], np.asarray(explanation.data)[some]
 
     def draw(ax: Any) -> None:

@@ -12,12 +12,12 @@ from sklearn_xai.report._content import Block, Code, Column, Section, Table, Tex
 from sklearn_xai.report._words import percent, text_of
 
 if TYPE_CHECKING:
-    from sklearn_xai.report._work import Findings
+    from sklearn_xai.report._work import Found
 
 _DEPTH, _MOST_RULES = 3, 8
 
 
-def fit_rules(found: Findings) -> dict[str, Any]:
+def fit_rules(found: Found) -> dict[str, Any]:
     """Return a small tree and a list of rules that imitate the model of all rows; none where they cannot."""
     model, given = found.fitted[found.main].estimator, found.given
     fitted = {}
@@ -41,7 +41,7 @@ def fidelity_of(explainer: Any) -> float:
     return float(np.min(explainer.fidelity_))
 
 
-def rules(found: Findings, fitted: dict[str, Any]) -> Section:
+def rules(found: Found, fitted: dict[str, Any]) -> Section:
     """Tell the rules and how far they are those of the model."""
     blocks: list[Block] = [_fidelities(fitted)]
     for name, explainer in fitted.items():

@@ -16,7 +16,7 @@ from sklearn_xai.report._rules import fidelity_of
 from sklearn_xai.report._words import counted, even, label, listed, percent, short, two
 
 if TYPE_CHECKING:
-    from sklearn_xai.report._work import Findings
+    from sklearn_xai.report._work import Found
 
 FEW_ROWS, FEW_EXPLAINED = 200, 30
 LEAST_FIDELITY = 0.7
@@ -27,7 +27,7 @@ _TOLD_OTHERWISE = re.compile(r"completeness gap|fidelity|min_fidelity|R2 of|no m
 
 
 # ---------------------------------------------------------------------- tiles
-def tiles(found: Findings) -> list[Tile]:
+def tiles(found: Found) -> list[Tile]:
     """Return the figures of the summary."""
     evaluation = found.evaluation
     measure = main_measure(evaluation)
@@ -51,7 +51,7 @@ def tiles(found: Findings) -> list[Tile]:
     return made
 
 
-def _column_tile(found: Findings) -> Tile:
+def _column_tile(found: Found) -> Tile:
     mean, _, _ = shares(found, found.main)
     j = int(np.argmax(mean))
     row = found.stability.columns.iloc[j]
@@ -62,7 +62,7 @@ def _column_tile(found: Findings) -> Tile:
 
 
 # ---------------------------------------------------------------------- cautions
-def cautions(found: Findings, surrogates: dict[str, Any]) -> list[Caution]:
+def cautions(found: Found, surrogates: dict[str, Any]) -> list[Caution]:
     """Return what the reader must know, what matters most first."""
     told = [
         *_of_quality(found),
@@ -81,7 +81,7 @@ def cautions(found: Findings, surrogates: dict[str, Any]) -> list[Caution]:
     return told
 
 
-def _of_quality(found: Findings) -> list[Caution]:
+def _of_quality(found: Found) -> list[Caution]:
     evaluation, told = found.evaluation, []
     name = main_measure(evaluation)
     row = evaluation.table.loc[name]
@@ -106,7 +106,7 @@ def _of_quality(found: Findings) -> list[Caution]:
     return [Caution(text, "quality") for text in told + unknown]
 
 
-def _of_chance(found: Findings) -> list[Caution]:
+def _of_chance(found: Found) -> list[Caution]:
     if len(found.features) < 2:
         text = (
             "There is one column only: no order of columns can be right or wrong, so that faithfulness is not measured."
@@ -124,7 +124,7 @@ def _of_chance(found: Findings) -> list[Caution]:
     return [Caution(text, "faithfulness")]
 
 
-def _of_gaps(found: Findings) -> list[Caution]:
+def _of_gaps(found: Found) -> list[Caution]:
     """Return which explainers' attributions do not add up to the output as they should."""
     told = []
     for name, explanation in found.explanations.items():
@@ -144,7 +144,7 @@ def _of_gaps(found: Findings) -> list[Caution]:
     return told
 
 
-def _of_columns(found: Findings) -> list[Caution]:
+def _of_columns(found: Found) -> list[Caution]:
     told = []
     mean_order = found.stability.overall["spearman"]
     if not found.of_pixels:
@@ -179,7 +179,7 @@ def _of_columns(found: Findings) -> list[Caution]:
     return told
 
 
-def _of_reference(found: Findings) -> list[Caution]:
+def _of_reference(found: Found) -> list[Caution]:
     if found.reference is None or found.reference == found.main or len(found.features) < 2:
         return []
     value = agreement_with_reference(found, found.main).value
@@ -206,7 +206,7 @@ def _of_rules(surrogates: dict[str, Any]) -> list[Caution]:
     return [Caution(text, "rules")]
 
 
-def _of_rows(found: Findings) -> list[Caution]:
+def _of_rows(found: Found) -> list[Caution]:
     n, n_explained, told = len(found.given.y), len(found.spread_outputs), []
     if n < FEW_ROWS:
         told.append(Caution(f"There are {n} rows only: scores and intervals are rough.", "quality"))
@@ -216,7 +216,7 @@ def _of_rows(found: Findings) -> list[Caution]:
     return told
 
 
-def _of_methods(found: Findings) -> list[Caution]:
+def _of_methods(found: Found) -> list[Caution]:
     """Return which explainers estimate, and how far the main one may be off."""
     told = []
     if not found.given.trains:

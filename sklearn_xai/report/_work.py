@@ -35,7 +35,7 @@ TOP = 5
 
 
 @dataclass
-class Findings:
+class Found:
     """All that a report tells of.
 
     Attributes
@@ -143,7 +143,7 @@ def told() -> Iterator[list[str]]:
             lines.append(text)
 
 
-def find(given: Inputs) -> Findings:
+def find(given: Inputs) -> Found:
     """Do the work.
 
     Parameters
@@ -185,7 +185,7 @@ def find(given: Inputs) -> Findings:
     explanations = {name: fitted[name].explain(rows) for name in track(heard, "Explaining rows", verbose=given.verbose)}
     outputs = {name: np.asarray(fitted[name].explained_output(rows)) for name in heard}
     seconds["explaining the rows that are shown"] = clock.lap()
-    return Findings(
+    return Found(
         given,
         evaluation,
         results,

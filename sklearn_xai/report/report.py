@@ -22,7 +22,7 @@ from sklearn_xai.report._rows import rows as single_rows
 from sklearn_xai.report._rules import fit_rules, rules
 from sklearn_xai.report._summary import cautions, tiles
 from sklearn_xai.report._words import counted, text_of
-from sklearn_xai.report._work import Findings, find, told
+from sklearn_xai.report._work import Found, find, told
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -274,7 +274,7 @@ def _umask() -> int:
     return before
 
 
-def _content(found: Findings, report: ExplanationReport) -> Content:
+def _content(found: Found, report: ExplanationReport) -> Content:
     sections: list[Section | None] = [quality(found), columns(found), stability(found), agreement(found)]
     sections += [faithfulness(found), single_rows(found)]
     surrogates: dict[str, Any] = {}
@@ -295,7 +295,7 @@ def _title(given: Inputs) -> str:
     return "Explanation report" if given.target_name is None else f"Explanation report: {text_of(given.target_name)}"
 
 
-def _subtitle(found: Findings) -> str:
+def _subtitle(found: Found) -> str:
     given, evaluation = found.given, found.evaluation
     of = "" if given.target_name is None else f" of {text_of(given.target_name)}"
     what = "images" if given.inputs == "image" else counted(len(found.features), "column")

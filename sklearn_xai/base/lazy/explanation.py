@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sklearn_xai.base.checks import check_rows
-from sklearn_xai.base.dask_blocks import checked_blocks, on_blocks, the_block
-from sklearn_xai.base.sent import SentExplainer
+from sklearn_xai.base.lazy.blocks import checked_blocks, on_blocks, the_block
+from sklearn_xai.base.lazy.sent import SentExplainer
 from sklearn_xai.tables import is_frame, take_rows
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_xai._checks import check_choice, meant
-from sklearn_xai.base.arrow_rows import check_kinds
+from sklearn_xai.base.streaming.arrow_rows import check_kinds
 from sklearn_xai.tables import is_frame, take_rows
 
 _FIELDS = ("attributions", "base_value", "output", "completeness_gap")

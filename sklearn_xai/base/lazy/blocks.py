@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_xai._compat import get_output_config
-from sklearn_xai.base.sent import SentExplainer
+from sklearn_xai.base.lazy.sent import SentExplainer
 from sklearn_xai.models import is_network
 from sklearn_xai.tables import columns_of_no_numbers, is_dask, is_frame, take_rows
 
+T = TypeVar("T")
+
 
 # ---------------------------------------------------------------------- what is asked for
-def past_set_output(cls):
+def past_set_output(cls: T) -> T:
     """Let ``transform`` of a class have dask collections: scikit-learn's wrapper would compute what it returns.
 
     Parameters
@@ -26,13 +29,14 @@ def past_set_output(cls):
     -------
     cls : class
     """
-    wrapped = cls.transform
+    kind: Any = cls
+    wrapped = kind.transform
 
     @functools.wraps(wrapped)
     def transform(self, X):
         return _as_asked(self, wrapped.__wrapped__(self, X)) if is_dask(X) else wrapped(self, X)
 
-    cls.transform = transform
+    kind.transform = transform
     return cls
 
 
@@ -53,7 +57,7 @@ def _as_asked(transformer, found):
     return dd.from_dask_array(found, columns=[str(name) for name in transformer.get_feature_names_out()])
 
 
-def lazy_transform(explainer, X):
+def lazy_transform(explainer: Any, X: Any) -> Any:
     """Return the attributions of a dask collection, block by block.
 
     Parameters
@@ -79,7 +83,7 @@ def lazy_transform(explainer, X):
     return X.map_partitions(_frame_block, sent, names, dtype, meta=meta, enforce_metadata=False)
 
 
-def lazy_method(explainer, method, X):
+def lazy_method(explainer: Any, method: str, X: Any) -> Any:
     """Return predictions for a dask collection, a dask array.
 
     Parameters

@@ -17,11 +17,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xai._checks import check_whole
 from sklearn_xai._progress import track
-from sklearn_xai.base.arrow_rows import rows_as_fitted
 from sklearn_xai.base.checks import check_rows
-from sklearn_xai.base.parquet import digest, in_parts, open_source
-from sklearn_xai.base.parts import Parts
-from sklearn_xai.base.streaming_plan import Plan, describe_explainer, find_plan, no_word_of_gaps
+from sklearn_xai.base.streaming.arrow_rows import rows_as_fitted
+from sklearn_xai.base.streaming.parquet import digest, in_parts, open_source
+from sklearn_xai.base.streaming.parts import Parts
+from sklearn_xai.base.streaming.plan import Plan, describe_explainer, find_plan, no_word_of_gaps
 
 if TYPE_CHECKING:
     import pyarrow as pa
