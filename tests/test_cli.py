@@ -162,6 +162,7 @@ def test_the_global_states_are_left_alone(frame, write):
     assert torch.get_num_threads() == threads
 
 
+@pytest.mark.slow
 def test_the_census_table_needs_no_argument(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert compare("--rows", "300", epochs="2") == 0

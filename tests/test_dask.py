@@ -34,7 +34,7 @@ from sklearn_xai import (
     SaliencyExplainer,
 )
 from sklearn_xai.base import explainer as explainer_module
-from sklearn_xai.base.dask_explanation import LazyExplanation
+from sklearn_xai.base.lazy import LazyExplanation
 from sklearn_xai.model_selection import ExplainerSelector
 from tests.every_explainer import CLASSES, fast
 from tests.nets import MLP, classifier, regressor, table

@@ -107,7 +107,7 @@ def test_pca_of_a_matrix_and_its_numbers(ax):
     assert plt.get_fignums() == []
 
 
-@pytest.mark.parametrize("method", ["tsne", "opentsne"])
+@pytest.mark.parametrize("method", ["tsne", pytest.param("opentsne", marks=pytest.mark.slow)])
 def test_tsne_of_a_matrix_and_its_numbers(ax, method):
     X = IRIS.data.to_numpy()[::3]
     display = ProjectionDisplay.from_matrix(
