@@ -75,11 +75,15 @@ class NumberOfThreads(nn.Module):
 
 
 def pages_made(limit):
-    """Count the pages that twenty tensors take from the system, one after the other."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    """Count the pages that twenty tensors take from the system, one after the other, where twice as many were before.
+
+    The first ones are laid side by side, as small blocks come to lie between them, until a heap of 64 MiB is full.
+    """
     with limited_threads(limit):
-        for _ in range(20):
-            torch.empty(2**21).fill_(1.0)
+        for n_tensors in (40, 20):
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+            for _ in range(n_tensors):
+                torch.empty(2**21).fill_(1.0)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 

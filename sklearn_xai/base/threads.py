@@ -11,9 +11,9 @@ import torch
 from threadpoolctl import threadpool_limits
 
 # glibc's parameters and their numbers, what dask sets them to by the environment, and what suits tensors.
-_TRIM, _MMAP = -1, -3
-_MMAP_USUAL = 2**17
-_TRIM_LARGE, _MMAP_LARGE = 2**27, 2**25
+_TRIM, _TOP_PAD, _MMAP = -1, -2, -3
+_TOP_PAD_USUAL, _MMAP_USUAL = 2**17, 2**17
+_TRIM_LARGE, _TOP_PAD_LARGE, _MMAP_LARGE = 2**27, 2**26, 2**25
 
 
 @contextmanager
@@ -50,10 +50,13 @@ def _kept_memory() -> Iterator[None]:
         yield
         return
     mmap = os.environ.get("MALLOC_MMAP_THRESHOLD_", "")
+    top_pad = os.environ.get("MALLOC_TOP_PAD_", "")
     set_option(_TRIM, max(_TRIM_LARGE, int(asked)))
+    set_option(_TOP_PAD, _TOP_PAD_LARGE)  # a thread's heap of 64 MiB stays when it gets empty
     set_option(_MMAP, _MMAP_LARGE)
     try:
         yield
     finally:
         set_option(_TRIM, int(asked))
+        set_option(_TOP_PAD, int(top_pad) if top_pad.isdecimal() else _TOP_PAD_USUAL)
         set_option(_MMAP, int(mmap) if mmap.isdecimal() else _MMAP_USUAL)
