@@ -17,7 +17,7 @@ from tests.every_explainer import fast
 from tests.nets import classifier, regressor, table
 from tests.test_common import OUTSIDE, name_of, named
 from tests.test_hygiene import random_states, state
-from tests.test_persistence import WAYS, same
+from tests.test_persistence import WAYS, stays_the_same
 
 CLASSES = [cls for _, cls in all_explainers(inputs="image") if "table" not in cls._inputs]
 LABELS = np.arange(30) % 3
@@ -204,17 +204,16 @@ def test_every_class_and_the_predicted_one(cls, channels):
     assert fitted.explain(IMAGES).values.shape == shape
 
 
-@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("cls", CLASSES)
-def test_stored_and_loaded(cls, way):
+def test_stored_and_loaded(cls):
     explainer = fast(cls, three_classes(), random_state=0).fit(IMAGES, LABELS)
-    loaded = WAYS[way](explainer)
-    assert_allclose(loaded.transform(IMAGES), explainer.transform(IMAGES), atol=1e-6)
-    assert_array_equal(loaded.predict(IMAGES), explainer.predict(IMAGES))
-    flat = fast(cls, classifier(Signal), random_state=0)
+    found, predicted = explainer.transform(IMAGES), explainer.predict(IMAGES)
+    for way, through in WAYS.items():
+        loaded = through(explainer)
+        assert_allclose(loaded.transform(IMAGES), found, atol=1e-6, err_msg=way)
+        assert_array_equal(loaded.predict(IMAGES), predicted, way)
     X, _, labels = table()
-    flat.fit(X, labels)
-    same(WAYS[way](flat), flat, X[:10])
+    stays_the_same(fast(cls, classifier(Signal), random_state=0).fit(X, labels), X[:10])
 
 
 @pytest.mark.parametrize("cls", CLASSES)

@@ -343,7 +343,9 @@ def monotonicity_correlation(
     >>> from sklearn_xai import OcclusionExplainer
     >>> from sklearn_xai.metrics import monotonicity_correlation
     >>> X = np.random.RandomState(0).randn(20, 4).astype("float32")
-    >>> explainer = OcclusionExplainer(torch.nn.Linear(4, 1)).fit(X)
+    >>> net = torch.nn.Linear(4, 1)
+    >>> _ = torch.nn.init.constant_(net.weight, 0.5)
+    >>> explainer = OcclusionExplainer(net).fit(X)
     >>> bool(monotonicity_correlation(explainer, X) > 0.5)
     True
     """

@@ -180,14 +180,21 @@ def test_nothing_to_explain():
 
 # ---------------------------------------------------------------------- standard errors
 @cache
-def actual_and_said(kind, n_samples):
-    """Return the root mean square of the errors of several seeds, and of what is said of them."""
+def net_and_truth(kind):
+    """Return a module, its background, rows, and their attributions by very many draws."""
     module, background = {
         "tanh": (seeded(lambda: mlp(4, 1, nn.Tanh, n_hidden=32)), rows(40, seed=3)),
         "relu": (seeded(lambda: mlp(4, 1, n_hidden=64), seed=2), 2 * rows(40, seed=4)),
     }[kind]
     X = 1.5 * rows(15, seed=5)
     truth = ExpectedGradientsExplainer(module, n_samples=8_000, random_state=0).fit(background).transform(X)
+    return module, background, X, truth
+
+
+@cache
+def actual_and_said(kind, n_samples):
+    """Return the root mean square of the errors of several seeds, and of what is said of them."""
+    module, background, X, truth = net_and_truth(kind)
     errors, said = [], []
     for seed in range(1, 9):
         explainer = ExpectedGradientsExplainer(module, n_samples=n_samples, random_state=seed).fit(background)
