@@ -38,7 +38,8 @@ class AttributionDisplay(RowPictures, TablePictures):
     outputs : array-like of shape (n_samples,), default=None
         The explained output f(x) of each row. Without it, what the attributions leave unexplained cannot be shown.
     data : array-like of shape (n_samples, n_features) or of the shape of images, default=None
-        The rows as numbers (codes for categories), for the colours of the beeswarm; or the images,
+        The rows as numbers (codes for categories), for the colours of the beeswarm where there is no `display_data`;
+        or the images,
         (n_samples, n_channels, height, width) or (n_samples, height, width).
     display_data : array-like of shape (n_samples, n_features), default=None
         The rows as the reader knows them, written beside the columns of a waterfall. `data` when not given. Of texts
@@ -280,7 +281,7 @@ class AttributionDisplay(RowPictures, TablePictures):
         ----------
         kind : {"bar", "beeswarm", "waterfall", "heatmap", "image", "text"}, default="bar"
             "bar": the mean absolute attribution of each feature, or with `row` the attributions of that row.
-            "beeswarm": a point for each row, coloured by the value of the feature.
+            "beeswarm": a point for each row, coloured by the value of the feature, where that is a number or a date.
             "waterfall": the way of one row from the base value to f(x); what the attributions leave over when f(x) is
             known is hatched.
             "heatmap": all rows, their outputs above.

@@ -151,8 +151,8 @@ def largest_first(values: np.ndarray) -> np.ndarray:
     return np.argsort(-np.abs(values), kind="stable")
 
 
-def codes_of(column: np.ndarray) -> np.ndarray:
-    """Return a column as numbers, NaN where missing; categories by their place in sorted order."""
+def numbers_of(column: np.ndarray) -> np.ndarray:
+    """Return a column of numbers, truth values or dates as numbers, NaN where missing; NaN alone if it has others."""
     import pandas as pd
 
     series = pd.Series(column)
@@ -160,6 +160,7 @@ def codes_of(column: np.ndarray) -> np.ndarray:
     numbers = pd.to_numeric(series, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     if np.array_equal(np.isnan(numbers), missing):
         return numbers
-    codes = pd.factorize(series.astype(str), sort=True)[0].astype(float)
-    codes[missing] = np.nan
-    return codes
+    dates = pd.to_datetime(series, errors="coerce", format="ISO8601", utc=True)
+    if not np.array_equal(dates.isna().to_numpy(), missing):
+        return np.full(len(series), np.nan)
+    return np.where(missing, np.nan, (dates - dates.min()) / pd.Timedelta(1, "s"))

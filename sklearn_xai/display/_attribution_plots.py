@@ -161,21 +161,21 @@ def density_jitter(x: np.ndarray, half_width: float = 0.38) -> np.ndarray:
     return half_width * min(1.0, (crowd - 1) / 8) * density * sequence
 
 
-def color_scale(codes: np.ndarray) -> np.ndarray:
+def color_scale(numbers: np.ndarray) -> np.ndarray:
     """Return values of one feature between 0 (5th percentile and below) and 1 (95th and above), NaN where missing."""
-    known = codes[np.isfinite(codes)]
+    known = numbers[np.isfinite(numbers)]
     if known.size == 0:
-        return np.where(np.isnan(codes), np.nan, 0.5)
+        return np.where(np.isnan(numbers), np.nan, 0.5)
     low, high = np.percentile(known, [5, 95])
     if low == high:
         low, high = known.min(), known.max()
     if low == high:
-        return np.where(np.isnan(codes), np.nan, 0.5)
-    return np.clip((codes - low) / (high - low), 0, 1)
+        return np.where(np.isnan(numbers), np.nan, 0.5)
+    return np.clip((numbers - low) / (high - low), 0, 1)
 
 
 def draw_beeswarm(
-    ax: Axes, attributions: np.ndarray, codes: np.ndarray | None, labels: list[str], **kwargs: Any
+    ax: Axes, attributions: np.ndarray, numbers: np.ndarray | None, labels: list[str], **kwargs: Any
 ) -> None:
     """Draw one swarm of points for each feature, the first at the top, coloured by the value of the feature."""
     n_rows, n_features = attributions.shape
@@ -184,30 +184,30 @@ def draw_beeswarm(
     y = np.concatenate([row + density_jitter(swarm) for row, swarm in zip(rows, attributions.T, strict=True)])
     style = {"s": 9 if n_rows > 300 else 16, "linewidths": 0, "rasterized": True, "zorder": 2, **kwargs}
     ax.axvline(0, color=INK, linewidth=0.8, zorder=1)
-    if codes is None:
+    if numbers is None or np.isnan(numbers).all():
         ax.scatter(x, y, **{"color": NEUTRAL, **style})
     else:
-        colors = np.concatenate([color_scale(column) for column in codes.T])
-        missing = np.isnan(colors)
-        if missing.any():
-            ax.scatter(x[missing], y[missing], **{**style, "color": MISSING, "label": "missing"})
-        known = ~missing
+        colors = np.concatenate([color_scale(column) for column in numbers.T])
+        without = np.isnan(colors)
+        if without.any():
+            ax.scatter(x[without], y[without], **{**style, "color": MISSING, "label": "missing or no number"})
+        known = ~without
         points = ax.scatter(x[known], y[known], **{"c": colors[known], "cmap": value_colormap(), **style})
         points.set_clim(0, 1)
-        _value_legend(ax, points, missing.any())
+        _value_legend(ax, points, without.any())
     set_rows(ax, labels[::-1])
     clean(ax)
     ax.grid(axis="y", color=GRID, linewidth=0.6)
     ax.set_xlim(*span_around(np.append(x, 0.0)))
 
 
-def _value_legend(ax: Axes, points: Any, some_missing: bool) -> None:
+def _value_legend(ax: Axes, points: Any, some_without: bool) -> None:
     bar = ax.figure.colorbar(points, ax=ax, ticks=[0, 1], fraction=0.025, pad=0.02, aspect=35)
     bar.ax.set_yticklabels(["low", "high"])
     bar.ax.tick_params(length=0, labelsize=ANNOTATION_SIZE)
     bar.set_label("column value", fontsize=ANNOTATION_SIZE, labelpad=-8)
     bar.outline.set_visible(False)
-    if some_missing:
+    if some_without:
         style = {"frameon": False, "fontsize": ANNOTATION_SIZE, "handletextpad": 0.2, "markerscale": 1.6}
         ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), borderpad=0, **style)
 

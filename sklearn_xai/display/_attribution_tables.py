@@ -41,13 +41,13 @@ class TablePictures(PictureParts):
 
     def _plot_beeswarm(self, ax: Axes, n_shown: int, **kwargs: Any) -> None:
         columns, rows = arrays.largest_first(self._importances())[:n_shown], self._sample(self.max_points)
-        data = self.data if self.data is not None else self.display_data
-        codes = None if data is None else np.column_stack([arrays.codes_of(data[:, column]) for column in columns])
+        data = self.display_data if self.display_data is not None else self.data  # codes of categories have no order
+        numbers = None if data is None else np.column_stack([arrays.numbers_of(data[:, column]) for column in columns])
         labels = self._labels()
         plots.draw_beeswarm(
             ax,
             self.attributions[np.ix_(rows, columns)],
-            None if codes is None else codes[rows],
+            None if numbers is None else numbers[rows],
             [labels[i] for i in columns],
             **kwargs,
         )

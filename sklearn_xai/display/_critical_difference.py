@@ -44,7 +44,7 @@ class CriticalDifferenceDisplay:
         The sets of explainers that do not differ. Computed from the critical difference when not given; empty to draw
         none.
     n_datasets : int, default=None
-        Over how many data sets or folds the ranks are means; written below.
+        Over how many rankings (data sets, folds) the ranks are means; written below.
     p_value : float, default=None
         Of the test that all ranks are equal (Friedman); written below.
     control : str, default=None
@@ -287,7 +287,7 @@ class CriticalDifferenceDisplay:
     def _note(self) -> str:
         parts = [] if self.p_value is None else [f"all ranks equal: p = {number_text(self.p_value, digits=2)}"]
         if self.n_datasets is not None:
-            parts.append(f"means over {self.n_datasets:,} data sets")
+            parts.append(f"means over {self.n_datasets:,} rankings")
         return "; ".join(parts)
 
     def _ends(self) -> tuple[float, float]:

@@ -194,17 +194,32 @@ def test_beeswarm_puts_each_attribution_on_the_line_of_its_feature(ax):
         assert_allclose(np.sort(x), np.sort(display.attributions[:, feature]))
 
 
-def test_beeswarm_colours_values_from_low_to_high_and_missing_in_grey(ax):
+def test_beeswarm_colours_values_from_low_to_high_and_others_in_grey(ax):
     data = np.column_stack([np.r_[np.nan, np.arange(9.0)], [*"abcdefgh", None, "a"]]).astype(object)
     display = AttributionDisplay(np.ones((10, 2)), data=data).plot("beeswarm", ax=ax)
-    missing, known = ax.collections
-    assert len(missing.get_offsets()) == 2
+    without, known = ax.collections
+    assert len(without.get_offsets()) == 11
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["missing or no number"]
     shown = np.asarray(known.get_array())
     assert_allclose(shown[[0, 8]], [0, 1])
     assert (np.diff(shown[:9]) >= 0).all()
     assert known.get_clim() == (0, 1)
     legend = display.figure_.axes[-1]
     assert [text.get_text() for text in legend.get_yticklabels()] == ["low", "high"]
+
+
+def test_codes_of_words_have_no_low_and_high(ax):
+    words = np.array(["red", "green", "blue"] * 3, dtype=object)[:, None]
+    AttributionDisplay(np.ones((9, 1)), data=np.arange(9)[:, None] % 3, display_data=words).plot("beeswarm", ax=ax)
+    assert ax.figure.axes == [ax] and ax.collections[0].get_array() is None
+
+
+@pytest.mark.parametrize("values", [["2020-01-01", None, "2020-01-03", "2020-01-02"], [False, np.nan, True, True]])
+def test_dates_and_truth_values_have_low_and_high(ax, values):
+    AttributionDisplay(np.ones((4, 1)), display_data=np.array(values, dtype=object)[:, None]).plot("beeswarm", ax=ax)
+    shown = np.asarray(ax.collections[-1].get_array())
+    assert_allclose(shown[:2], [0, 1])
+    assert len(ax.collections[0].get_offsets()) == 1
 
 
 def test_beeswarm_without_data_has_no_colour_bar(ax):

@@ -79,7 +79,7 @@ def test_no_bars_without_a_critical_difference(ax):
 
 def test_test_and_number_of_data_sets_are_written(ax):
     CriticalDifferenceDisplay(RANKS, 1.2, n_datasets=18, p_value=0.00123, name="Deletion").plot(ax)
-    assert "all ranks equal: p = 0.0012; means over 18 data sets" in [text.replace("\n", " ") for text in written(ax)]
+    assert "all ranks equal: p = 0.0012; means over 18 rankings" in [text.replace("\n", " ") for text in written(ax)]
     assert ax.get_title(loc="left") == "Deletion"
 
 
