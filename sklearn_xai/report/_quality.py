@@ -71,15 +71,20 @@ def _answer(found: Found) -> str:
 
 
 def _measures(evaluation: ModelEvaluation) -> Table:
+    one_scale = evaluation.task == "classification"  # R2 and errors have none on which to draw intervals
     rows = []
     for name, row in evaluation.table.iterrows():
         values = evaluation.folds[name].dropna()
         low, high = (values.min(), values.max()) if len(values) else (np.nan, np.nan)
-        cells = [NAMES.get(str(name), text_of(name)), (row["mean"], low, high), row["std"], row["baseline"]]
+        spans = [(row["mean"], low, high)] if one_scale else [row["mean"], low, high]
+        cells = [NAMES.get(str(name), text_of(name)), *spans, row["std"], row["baseline"]]
         rows.append([*cells, row["better"], text_of(row["note"]) if row["note"] else None])
+    of_folds = [Column("mean", "interval", "The mean over the folds, and the lowest and highest fold.")]
+    if not one_scale:
+        of_folds = [Column(name, "number") for name in ("mean", "lowest fold", "highest fold")]
     columns = [
         Column("measure"),
-        Column("mean", "interval", "The mean over the folds, and the lowest and highest fold."),
+        *of_folds,
         Column("spread", "number", "The standard deviation of the folds.", 2),
         Column("baseline", "number", "The same for a model that looks at no column."),
         Column("better", "text", "Whether a higher or a lower value is better."),

@@ -302,6 +302,9 @@ def test_regression_is_told_in_its_own_words():
     X, y = load_diabetes(return_X_y=True, as_frame=True)
     report = quick(LinearRegression(), X[:120], y[:120], rows=[3, 7]).compute()
     assert report.content_.tiles[0].label == "R2"
+    measures = section(report, "quality").blocks[0]  # of several units, not drawn on one scale
+    assert {column.kind for column in measures.columns[1:4]} == {"number"}
+    assert all(low <= mean <= high for _, mean, low, high, *_ in measures.rows)
     (rows,) = blocks(report.content_, Rows)
     assert rows.output_name == "predicted target" and [row.name for row in rows.rows] == ["3", "7"]
     assert rows.rows[0].true == f"{y[3]:g}"
