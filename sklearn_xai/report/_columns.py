@@ -149,14 +149,14 @@ def _trust_table(found: Found) -> Table:
         why = ", ".join(_REASONS[reason] for reason in row["why"].split(", ") if reason)
         matters = row["share"] >= 0.5 / len(table) and row["share"] > 0
         verdict = f"no: {why}" if row["unstable"] else "yes" if matters else "too small to matter"
-        ranks = (float(row["rank"]), float(row["rank_low"]), float(row["rank_high"]))
+        ranks = tuple(int(row[name]) for name in ("rank", "rank_low", "rank_high"))
         signs, sizes = 100 * row["sign_consistency"], 100 * row["variation"]
         rows.append([text_of(found.features[j]), verdict, 100 * row["share"], ranks, signs, sizes])
     columns = [
         Column("column"),
         Column("to be trusted", "text", "Whether sign, size and rank hold in all folds, of columns that matter."),
         Column("share", "bar", "Share of all absolute attribution, in percent."),
-        Column("rank", "interval", "Rank by mean absolute attribution, and the best and worst in a fold.", 2),
+        Column("rank", "interval", "Rank by mean absolute attribution, and the best and worst in a fold."),
         Column("same sign", "number", "Percent of rows in which two folds agree on the sign."),
         Column("variation", "number", "How far the size differs between folds, in percent of itself.", 2),
     ]

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import pytest
 
-from sklearn_xai.report._content import Caution, Column, Content, Figure, Row, Rows, Section, Table, Text
+from sklearn_xai.report._content import Caution, Column, Content, Figure, Row, Rows, Section, Table, Text, Tile
 from sklearn_xai.report._page import notebook_frame, render
 from sklearn_xai.report._page_rows import MOST_STEPS, as_json, explorer
 from sklearn_xai.report._page_svg import inline_svg
@@ -57,6 +57,11 @@ def html():
 @pytest.fixture(scope="module")
 def reader(html):
     return Reader(html)
+
+
+def test_names_of_explainers_go_on_where_their_parts_meet():
+    made = Content("A report", "", [Tile("Faithfulness", "0.8", "by IntegratedGradients of <aB>")], [], [])
+    assert "by Integrated<wbr>Gradients of &lt;a<wbr>B&gt;" in render(made)
 
 
 def with_blocks(*blocks):
