@@ -10,10 +10,13 @@ from contextlib import contextmanager
 import torch
 from threadpoolctl import threadpool_limits
 
-# glibc's parameters and their numbers, what dask sets them to by the environment, and what suits tensors.
-_TRIM, _TOP_PAD, _MMAP = -1, -2, -3
-_TOP_PAD_USUAL, _MMAP_USUAL = 2**17, 2**17
-_TRIM_LARGE, _TOP_PAD_LARGE, _MMAP_LARGE = 2**27, 2**26, 2**25
+# glibc's parameters: number, name in the environment, what is usual, and what suits tensors.
+_TRIM = "MALLOC_TRIM_THRESHOLD_"
+_PARAMETERS = (
+    (-1, _TRIM, 2**17, 2**27),
+    (-2, "MALLOC_TOP_PAD_", 2**17, 2**26),  # a thread's heap of 64 MiB stays when it gets empty
+    (-3, "MALLOC_MMAP_THRESHOLD_", 2**17, 2**25),
+)
 
 
 @contextmanager
@@ -44,19 +47,21 @@ def _kept_memory() -> Iterator[None]:
     Dask's workers are started with such an environment. Every intermediate tensor is then of new pages, which have to
     be made: half of the time of a small network.
     """
-    asked = os.environ.get("MALLOC_TRIM_THRESHOLD_", "")
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None) if asked.isdecimal() and os.name == "posix" else None
+    asked = _from_environment(_TRIM, None)
+    set_option = None if asked is None or os.name != "posix" else getattr(ctypes.CDLL(None), "mallopt", None)
     if set_option is None:
         yield
         return
-    mmap = os.environ.get("MALLOC_MMAP_THRESHOLD_", "")
-    top_pad = os.environ.get("MALLOC_TOP_PAD_", "")
-    set_option(_TRIM, max(_TRIM_LARGE, int(asked)))
-    set_option(_TOP_PAD, _TOP_PAD_LARGE)  # a thread's heap of 64 MiB stays when it gets empty
-    set_option(_MMAP, _MMAP_LARGE)
+    before = [(number, _from_environment(name, usual)) for number, name, usual, _ in _PARAMETERS]
+    for (number, value), (*_, large) in zip(before, _PARAMETERS, strict=True):
+        set_option(number, max(value, large))
     try:
         yield
     finally:
-        set_option(_TRIM, int(asked))
-        set_option(_TOP_PAD, int(top_pad) if top_pad.isdecimal() else _TOP_PAD_USUAL)
-        set_option(_MMAP, int(mmap) if mmap.isdecimal() else _MMAP_USUAL)
+        for number, value in before:
+            set_option(number, value)
+
+
+def _from_environment(name, default):
+    asked = os.environ.get(name, "")
+    return int(asked) if asked.isdecimal() else default
